@@ -1,0 +1,1 @@
+"""Commands of the annotation package, one module a group."""

@@ -1,0 +1,8 @@
+"""`heta campaign`."""
+
+import click
+
+
+@click.group()
+def campaign() -> None:
+    """campaign."""

@@ -1,0 +1,8 @@
+"""`heta studio`."""
+
+import click
+
+
+@click.group()
+def studio() -> None:
+    """studio."""

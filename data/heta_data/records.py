@@ -1,0 +1,328 @@
+"""The records that flow between stages: frozen pydantic models, one record a line in JSON Lines files.
+
+Offsets are half-open `[start, end)` in Unicode code points of the item's prompt. They are the only identity of a
+token, word or label: nothing is ever keyed by token text.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+
+Role = Literal["example", "evidence", "distractor", "separator", "question", "other"]
+"""`example`: worked examples shown to the model, never scored or labelled; `separator`: glue between segments."""
+RaterKind = Literal["human", "judge", "simulated"]
+Arm = Literal["blind", "assisted"]
+Isolation = Literal["trust", "organisation", "server"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def canonical_json(value: object) -> str:
+    """The one way a value is written before it is hashed: sorted keys, no blanks, UTF-8 kept, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def content_hash(value: object, digits: int = 16) -> str:
+    """First `digits` hexadecimal digits of the sha256 over `canonical_json(value)`."""
+    return hashlib.sha256(canonical_json(value).encode("utf-8")).hexdigest()[:digits]
+
+
+class Part(BaseModel):
+    """Base of everything nested in a record: immutable, no unknown field, no NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Record(Part):
+    """Base of a record type. `record` names the type, so that a wrong file is told at its first line."""
+
+    schema_version: Literal[1] = 1
+
+    measured_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields that differ between two equal runs (wall time, memory): left out of `fingerprint`."""
+
+    def fingerprint(self) -> str:
+        """Content hash without the measured fields: equal for equal work done twice."""
+        return content_hash(self.model_dump(mode="json", exclude=set(self.measured_fields)))
+
+
+class SpanPart(Part):
+    """`[start, end)` in code points, at least one long."""
+
+    start: NonNegativeInt
+    end: NonNegativeInt
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError(f"span [{self.start}, {self.end}) is empty")
+        return self
+
+
+class Segment(SpanPart):
+    """A stretch of the prompt with one role."""
+
+    role: Role
+
+
+class Rights(Part):
+    """Licence and origin of one stretch of text. `field` is a role or `question`, `answer`, `evidence`, ..."""
+
+    field: str
+    licence: str
+    """SPDX identifier, or `public-domain-us`."""
+    source: str
+    url: str = ""
+    revision: str = ""
+    locator: str = ""
+    """Where in the source, e.g. a row number or `book 45, characters 1200-1710`."""
+
+
+class Item(Record):
+    """One benchmark example: a prompt, the continuation to explain, and which parts of the prompt support it."""
+
+    record: Literal["item"] = "item"
+    id: str
+    source: str
+    source_id: str
+    group: str
+    """Document cluster: items of one group are never split over splits and are resampled together."""
+    split: Literal["train", "dev", "test"] = "test"
+    language: str = "en"
+    prompt: Annotated[str, Field(min_length=1)]
+    target: Annotated[str, Field(min_length=1)]
+    """The gold continuation of the prompt, with its leading space where the language has one."""
+    answer: Annotated[str, Field(min_length=1)]
+    question: Annotated[str, Field(min_length=1)]
+    segments: tuple[Segment, ...]
+    """Sorted, not overlapping, inside the prompt."""
+    rights: tuple[Rights, ...]
+
+    IDENTITY: ClassVar[tuple[str, ...]] = ("source", "language", "prompt", "target", "answer", "question", "segments")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        end = 0
+        for segment in self.segments:
+            if segment.start < end:
+                raise ValueError(f"segment [{segment.start}, {segment.end}) starts before the one in front of it ends")
+            end = segment.end
+        if end > len(self.prompt):
+            raise ValueError(f"segment ends at {end}, the prompt at {len(self.prompt)}")
+        if not any(segment.role == "evidence" for segment in self.segments):
+            raise ValueError("no segment has the role 'evidence'")
+        if self.id != (expected := item_id(self.model_dump(mode="json"))):
+            raise ValueError(f"id is {self.id}, the content gives {expected}")
+        return self
+
+    def spans(self, *roles: Role) -> tuple[Segment, ...]:
+        """The segments that have one of `roles`, in order."""
+        return tuple(segment for segment in self.segments if segment.role in roles)
+
+
+def item_id(fields: Mapping[str, Any]) -> str:
+    """The content hash that identifies an item; `fields` are the item's JSON values."""
+    return content_hash({name: fields[name] for name in Item.IDENTITY})
+
+
+class TargetPart(Part):
+    """The continuation that was explained, and how likely the model found it."""
+
+    policy: Literal["answer", "first", "each", "model"]
+    text: str
+    token_ids: tuple[int, ...]
+    log_probs: tuple[float, ...]
+    """Nats, one per target token, given everything before it."""
+    ranks: tuple[int, ...]
+    greedy: str
+    """The model's own greedy continuation of the same number of tokens."""
+    answered: bool
+    """Whether greedy decoding gives exactly the target."""
+
+
+class AttributionRecord(Record):
+    """One method's scores for one item; unscored positions hold None."""
+
+    record: Literal["attribution"] = "attribution"
+    item_id: str
+    method: str
+    signed: bool
+    model: str
+    """`none` for methods that use no model, and then revision and tokenizer too."""
+    model_revision: str
+    tokenizer: str
+    unit: Literal["token", "word"]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    token_ids: tuple[int, ...] | None
+    scores: tuple[float | None, ...]
+    components: dict[str, tuple[float | None, ...]]
+    target: TargetPart | None
+    config: dict[str, Any]
+    config_hash: str
+    versions: dict[str, str]
+    notes: tuple[str, ...] = ()
+    seconds: float
+    peak_memory: int | None = None
+
+    measured_fields: ClassVar[frozenset[str]] = frozenset({"seconds", "peak_memory"})
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        n = len(self.starts)
+        for name, values in {
+            "ends": self.ends,
+            "scores": self.scores,
+            "token_ids": self.token_ids,
+            **self.components,
+        }.items():
+            if values is not None and len(values) != n:
+                raise ValueError(f"{name} has {len(values)} values, starts has {n}")
+        return self
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What makes two records the same work: item, method, model, revision, tokenizer, target policy, config."""
+        policy = self.target.policy if self.target else "none"
+        return (self.item_id, self.method, self.model, self.model_revision, self.tokenizer, policy, self.config_hash)
+
+
+class SuggestionPart(Part):
+    """What an assisted rater is shown of an attribution: pre-selected units, or heat, never both."""
+
+    method: str
+    model: str
+    config_hash: str
+    selected: tuple[int, ...] = ()
+    heat: tuple[Share, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if bool(self.selected) == bool(self.heat):
+            raise ValueError("a suggestion holds either selected units or heat, not both and not neither")
+        return self
+
+
+class LabelTask(Record):
+    """One item as it is shown to raters in one arm. A blind task holds nothing derived from any attribution."""
+
+    record: Literal["label_task"] = "label_task"
+    uid: str
+    """Content hash over campaign, arm and item: what makes a push idempotent."""
+    item_id: str
+    arm: Arm
+    units: tuple[SpanPart, ...]
+    """What a rater can mark, in order."""
+    segmentation: str
+    gold: bool = False
+    overlap: Annotated[int, Field(ge=1)]
+    inclusion_probability: Share = 1.0
+    isolation: Isolation
+    guideline_hash: str
+    campaign_hash: str
+    suggestion: SuggestionPart | None = None
+
+    @model_validator(mode="after")
+    def _blind_is_blind(self) -> Self:
+        if self.arm == "blind" and self.suggestion is not None:
+            raise ValueError("a blind task must not carry a suggestion")
+        return self
+
+
+class LabelOrigin(Part):
+    """The Label Studio annotation that labels came from."""
+
+    url: str
+    project: int
+    task: int
+    annotation: int
+    parent_prediction: int | None
+    """Set where the annotation began from a pre-annotation."""
+    content_hash: str
+    created_at: str
+    updated_at: str
+
+
+class TokenLabels(Record):
+    """One rater's answer for one item."""
+
+    record: Literal["token_labels"] = "token_labels"
+    item_id: str
+    task_uid: str
+    rater: str
+    kind: RaterKind
+    arm: Arm
+    round: NonNegativeInt = 0
+    segmentation: str
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    """The units that could be marked."""
+    labels: tuple[Literal[0, 1], ...]
+    cannot_tell: bool = False
+    skipped: bool = False
+    seconds: float | None = None
+    consent_version: str | None = None
+    campaign_hash: str
+    isolation: Isolation
+    origin: LabelOrigin | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not len(self.starts) == len(self.ends) == len(self.labels):
+            raise ValueError(f"{len(self.starts)} starts, {len(self.ends)} ends, {len(self.labels)} labels")
+        if self.skipped and any(self.labels):
+            raise ValueError("a skipped item has no labels")
+        return self
+
+    @property
+    def answered(self) -> bool:
+        """Whether the rater gave an answer that counts: neither skipped nor `cannot tell`."""
+        return not (self.skipped or self.cannot_tell)
+
+
+class GoldLabels(Record):
+    """Labels of several raters put together, for one item."""
+
+    record: Literal["gold_labels"] = "gold_labels"
+    item_id: str
+    segmentation: str
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    probability: tuple[Share, ...]
+    """Estimated probability that a unit matters."""
+    labels: tuple[Literal[0, 1], ...]
+    method: str
+    n_raters: Annotated[int, Field(ge=1)]
+    kinds: tuple[RaterKind, ...]
+    """Kinds of raters behind it, sorted, each once."""
+    arms: tuple[Arm, ...]
+    source: Literal["unanimous", "adjudicated", "aggregated", "unresolved"]
+
+
+class MetricResult(Record):
+    """One value of one metric, or the reason why there is none."""
+
+    record: Literal["metric_result"] = "metric_result"
+    metric: str
+    variant: str = "main"
+    subject: str
+    """What was measured: a method with its model and config, `human reference`, `raters`, ..."""
+    item_id: str | None = None
+    value: float | None
+    reason: str | None = None
+    low: float | None = None
+    high: float | None = None
+    """Ends of the 95 % interval."""
+    n: NonNegativeInt
+    """Items (or units, where the metric says so) behind the value."""
+    kinds: tuple[RaterKind, ...] = ()
+    arms: tuple[Arm, ...] = ()
+    config: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _value_or_reason(self) -> Self:
+        if (self.value is None) == (self.reason is None):
+            raise ValueError("a reason if and only if there is no value")
+        return self

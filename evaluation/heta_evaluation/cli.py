@@ -1,0 +1,13 @@
+"""Commands of the evaluation package."""
+
+import click
+
+
+@click.group()
+def evaluate() -> None:
+    """Agreement, alignment and the report."""
+
+
+@click.command()
+def metrics() -> None:
+    """List metrics."""

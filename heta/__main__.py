@@ -1,0 +1,5 @@
+"""`python -m heta`: the same as the `heta` command."""
+
+from heta.cli import main
+
+main()

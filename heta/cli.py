@@ -1,0 +1,82 @@
+"""The `heta` command. Subcommands come by entry point (`heta.commands`), so this module imports no other package."""
+
+import logging
+import sys
+from importlib.metadata import entry_points, version
+from pathlib import Path
+
+import click
+
+from heta.errors import HetaError, suggest
+
+
+class EntryPointGroup(click.Group):
+    """A group whose subcommands are the entry points of `heta.commands`, each imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all installed subcommands, sorted."""
+        return sorted({*super().list_commands(ctx), *(point.name for point in entry_points(group="heta.commands"))})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The subcommand `cmd_name`, or None where nothing is installed under that name."""
+        for point in entry_points(group="heta.commands", name=cmd_name):
+            command = point.load()
+            if not isinstance(command, click.Command):
+                raise HetaError(
+                    f"plug-in command {cmd_name!r} ({point.value}) is no click command: repair that package"
+                )
+            return command
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with a guess at the name that was meant."""
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            ctx.fail(f"no such command {args[0]!r}{suggest(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=EntryPointGroup,
+    context_settings={"auto_envvar_prefix": "HETA", "help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(version("heta-bench"), prog_name="heta")
+@click.option("-v", "--verbose", count=True, help="Log what happens; twice for details.")
+@click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the log here too.")
+def cli(verbose: int, log_file: Path | None) -> None:
+    """Build a benchmark for generative token attribution, and find out whether methods agree with people.
+
+    \b
+    Start here:
+      heta demo                     the whole job on the bundled sample
+      heta attribute "The capital of France is" --target " Paris"
+    """
+    level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if log_file is not None:
+        handlers.append(logging.FileHandler(log_file, encoding="utf-8"))
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=handlers)
+    # Libraries log request headers and URLs with tokens at DEBUG: never below INFO.
+    for noisy in ("httpx", "httpcore", "urllib3", "label_studio_sdk", "openai", "filelock"):
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+
+
+def main() -> None:
+    """Run the command; exit 0 done, 1 a foreseen error in one line, 2 wrong usage, 130 interrupted."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except HetaError as error:
+        click.echo(f"heta: {error}", err=True)
+        code = 1
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("heta: interrupted; what was finished is kept, run the same command again to go on", err=True)
+        code = 130
+    except BrokenPipeError:
+        # The reader went away (`heta ... | head`): nothing to tell it, and nothing more to flush.
+        sys.stdout = None
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

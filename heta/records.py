@@ -1,0 +1,91 @@
+"""What an attribution is, in memory. Offsets are half-open `[start, end)` in Unicode code points of the prompt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Unit = Literal["token", "word"]
+TargetPolicy = Literal["answer", "first", "each", "model"]
+
+
+class Span(NamedTuple):
+    """`[start, end)` in code points of the text it belongs to."""
+
+    start: int
+    end: int
+
+    def overlaps(self, other: "Span") -> bool:
+        """Whether the two share at least one code point."""
+        return self.start < other.end and other.start < self.end
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """What must be the same for two attributions to be comparable."""
+
+    name: str
+    """Catalogue name, hub id or path's last part."""
+    revision: str
+    """Commit of the hub, or `sha256:` and 12 digits over the weight files of a local model."""
+    tokenizer: str
+    """Class of the tokenizer, `:` and 12 digits of the sha256 over its serialised form."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The continuation that is explained, and how likely the model finds it after the prompt."""
+
+    policy: TargetPolicy
+    text: str
+    token_ids: tuple[int, ...]
+    log_probs: tuple[float, ...]
+    """log p of each target token given everything before it, in nats."""
+    ranks: tuple[int, ...]
+    """Rank of each target token among the whole vocabulary, 1 = the model's first choice."""
+    greedy: str
+    """The model's own greedy continuation, as many tokens long as the target."""
+
+    @property
+    def log_prob(self) -> float:
+        """log p of the whole target, in nats."""
+        return float(sum(self.log_probs))
+
+    @property
+    def answered(self) -> bool:
+        """Whether greedy decoding gives exactly this target."""
+        return all(rank == 1 for rank in self.ranks)
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """One method's scores for one prompt and target.
+
+    `scores` and every component have shape `[pos]`, one value per unit of the prompt, float64 and finite;
+    where `scored` is false (special tokens, worked examples) they hold 0 and mean nothing.
+    """
+
+    method: str
+    signed: bool
+    """Whether negative scores mean evidence against the target."""
+    model: ModelIdentity | None
+    """None for methods that use no model."""
+    unit: Unit
+    spans: tuple[Span, ...]
+    scored: NDArray[np.bool_]
+    scores: NDArray[np.float64]
+    target: Target | None
+    token_ids: tuple[int, ...] | None = None
+    components: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """Raw parts before combination, e.g. `transition`, `curvature`, `information` (nats)."""
+    config: Mapping[str, object] = field(default_factory=dict)
+    """Every option the numbers depend on, the seed included."""
+    config_hash: str = ""
+    seconds: float = 0.0
+    """Wall time of this method alone; passes shared with an earlier method count there."""
+    peak_memory: int | None = None
+    """Bytes: the accelerator's peak, or the process's resident peak on CPU."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of how these numbers came about, e.g. a completeness error."""
