@@ -1,0 +1,19 @@
+"""Commands of the data package: `heta data`, `heta release`, `heta sources`."""
+
+import click
+
+from heta_data.cli.attribute import attribute
+from heta_data.cli.items import build, show, sources
+from heta_data.cli.release import release
+
+__all__ = ["data", "release", "sources"]
+
+
+@click.group()
+def data() -> None:
+    """Build, show and attribute items."""
+
+
+data.add_command(attribute)
+data.add_command(build)
+data.add_command(show)
