@@ -4,7 +4,8 @@ Segmentation `word/1`: UAX #29 word segments that hold a letter, a digit or an e
 grapheme cluster is a word of its own, because those scripts put no blanks between words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -22,6 +23,13 @@ _CONTENT = regex.compile(r"[\p{L}\p{N}\p{Extended_Pictographic}\p{Regional_Indic
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]")
 _CLUSTER = regex.compile(r"\X")
 
+_RULES: dict[Rule, Callable[[list[float]], float]] = {
+    "max": max,
+    "sum": sum,
+    "mean": lambda values: sum(values) / len(values),
+    "first": lambda values: values[0],
+}
+
 
 def segment_words(text: str, within: Span | None = None) -> tuple[Span, ...]:
     """Spans of the words of `text`, in order, without white space or bare punctuation.
@@ -30,7 +38,7 @@ def segment_words(text: str, within: Span | None = None) -> tuple[Span, ...]:
     """
     cuts = sorted({0, len(text), *(match.start() for match in _BOUNDARY.finditer(text))})
     words: list[Span] = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         piece = text[start:end]
         if not _CONTENT.search(piece):
             continue
@@ -70,9 +78,9 @@ def project(
     floor = min(0.0, float(scores[scored].min())) if scored.any() else 0.0
     result = np.full(len(units), floor)
     for index, unit in enumerate(units):
-        hits = [scores[i] for i, span in enumerate(bare) if scored[i] and span.overlaps(unit)]
+        hits = [float(scores[i]) for i, span in enumerate(bare) if scored[i] and span.overlaps(unit)]
         if hits:
-            result[index] = {"max": max, "sum": sum, "mean": np.mean, "first": lambda values: values[0]}[rule](hits)
+            result[index] = _RULES[rule](hits)
     return result
 
 
