@@ -1,0 +1,78 @@
+"""The `heta` command itself: help, exit codes, one-line errors, and that help stays light."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from heta import cli as root
+from heta.errors import ConfigError
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command below `group` with its path."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None, name
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+LEAVES = [(path, command) for path, command in commands(root.cli) if not isinstance(command, click.Group)]
+
+
+@pytest.mark.parametrize(("path", "command"), LEAVES, ids=[" ".join(path) for path, _ in LEAVES])
+def test_every_command_has_help_with_an_example(path: tuple[str, ...], command: click.Command) -> None:
+    assert command.help, f"heta {' '.join(path)} has no help"
+    assert f"heta {' '.join(path)}" in command.help, f"heta {' '.join(path)} --help shows no example"
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and not parameter.hidden:
+            assert parameter.help, f"heta {' '.join(path)} {parameter.opts[0]} has no help"
+
+
+def test_help_of_the_whole_tree_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv=['heta','--help']\n"
+        "from heta.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as e: assert e.code == 0, e.code\n"
+        "heavy = {'torch', 'transformers', 'pandas', 'label_studio_sdk', 'openai', 'sklearn', 'scipy', 'pydantic',"
+        " 'numpy', 'rich', 'jinja2', 'httpx'}\n"
+        "print('heavy:', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("heavy: []")
+
+
+def test_an_unknown_command_is_wrong_usage_with_a_guess() -> None:
+    result = CliRunner().invoke(root.cli, ["campain"])
+    assert result.exit_code == 2
+    assert "did you mean 'campaign'?" in result.output
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (ConfigError("--m: got 0, must be 1 or more"), 1, "heta: --m: got 0, must be 1 or more"),
+        (KeyboardInterrupt(), 130, "heta: interrupted"),
+        (click.UsageError("no such option"), 2, "no such option"),
+    ],
+)
+def test_exit_codes(
+    error: BaseException, code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(root.cli, "main", fail)
+    with pytest.raises(SystemExit) as stopped:
+        root.main()
+    assert stopped.value.code == code
+    captured = capsys.readouterr().err
+    assert line in captured
+    assert "Traceback" not in captured
