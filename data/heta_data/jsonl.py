@@ -1,6 +1,6 @@
 """JSON Lines files of one record type: UTF-8, LF, one record a line.
 
-Reading names `path:line:field` of the first problem; appending survives `kill -9` at any byte.
+Reading names `path:line:field` of the first problem (or of every one); appending survives `kill -9` at any byte.
 """
 
 import json
@@ -9,9 +9,10 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from heta_data.errors import RecordError
 from heta_data.records import Record
@@ -29,13 +30,17 @@ def dump_line(record: Record) -> str:
 def parse_line(text: str, record_type: type[R], where: str) -> R:
     """One line as a record of `record_type`; `where` is `path:line` for the message.
 
+    Types are taken strictly: `"3"` is no number. A key given twice, NaN and infinity are refused.
+
     Raises:
         RecordError: not JSON, a newer schema, another record type, or a field that does not fit.
     """
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise RecordError(f"{where}: not JSON: {error.msg} at column {error.colno}") from None
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"{where}: not JSON that a record can hold: {error}") from None
     if not isinstance(data, dict):
         raise RecordError(f"{where}: got a JSON {type(data).__name__}, expected an object")
     expected = record_type.model_fields["record"].default
@@ -46,14 +51,12 @@ def parse_line(text: str, record_type: type[R], where: str) -> R:
     if isinstance(version, int) and version > 1:
         raise RecordError(f"{where}:schema_version: got {version}, this toolkit reads up to 1: update heta-bench")
     try:
-        # JSON mode: arrays become the tuples that the records hold.
-        return record_type.model_validate_json(text)
+        # JSON mode: arrays become the tuples that the records hold, strict or not.
+        return record_type.model_validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
-        raise RecordError(
-            f"{where}{':' + field if field else ''}: {first['msg'].removeprefix('Value error, ')}"
-        ) from None
+        raise RecordError(f"{where}{':' + field if field else ''}: {_describe(first)}") from None
 
 
 def read_records(path: Path, record_type: type[R]) -> Iterator[R]:
@@ -62,17 +65,23 @@ def read_records(path: Path, record_type: type[R]) -> Iterator[R]:
     Raises:
         RecordError: the file is missing or not UTF-8, or a line cannot be read.
     """
+    for number, line in _lines(path):
+        yield _parse_bytes(line, record_type, f"{path}:{number}")
+
+
+def collect_records(path: Path, record_type: type[R]) -> tuple[list[R], list[str]]:
+    """Every record of a file that can be read, and one message for every line that cannot."""
+    records: list[R] = []
+    problems: list[str] = []
     try:
-        with path.open(encoding="utf-8", newline="\n") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield parse_line(line, record_type, f"{path}:{number}")
-    except FileNotFoundError:
-        raise RecordError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise RecordError(f"{path}: is a folder, expected a JSON Lines file") from None
-    except UnicodeDecodeError as error:
-        raise RecordError(f"{path}: not UTF-8 text (byte {error.start})") from None
+        for number, line in _lines(path):
+            try:
+                records.append(_parse_bytes(line, record_type, f"{path}:{number}"))
+            except RecordError as error:
+                problems.append(str(error))
+    except RecordError as error:
+        problems.append(str(error))
+    return records, problems
 
 
 def write_records(path: Path, records: Iterable[Record]) -> int:
@@ -105,7 +114,7 @@ class Appender:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        _drop_unfinished_line(path)
+        drop_unfinished_line(path)
         self._file = path.open("ab")
 
     def append(self, record: Record) -> None:
@@ -121,12 +130,68 @@ class Appender:
         self._file.close()
 
 
-def _drop_unfinished_line(path: Path) -> None:
+def drop_unfinished_line(path: Path) -> int:
+    """Cut off what stands behind the last line feed of a file, with a warning; returns the bytes dropped.
+
+    Only for a writer that holds the folder: for anybody else that piece may be a line in the making.
+    """
     if not path.exists():
-        return
+        return 0
     with path.open("rb+") as file:
         content = file.read()
         kept = content.rfind(b"\n") + 1
-        if kept < len(content):
-            log.warning("%s: dropped an unfinished last line of %d bytes", path, len(content) - kept)
+        dropped = len(content) - kept
+        if dropped:
+            log.warning("%s: dropped an unfinished last line of %d bytes", path, dropped)
             file.truncate(kept)
+    return dropped
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines that are not blank, as bytes: a byte that is no UTF-8 then has a line number."""
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line
+    except FileNotFoundError:
+        raise RecordError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise RecordError(f"{path}: is a folder, expected a JSON Lines file") from None
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _parse_bytes(line: bytes, record_type: type[R], where: str) -> R:
+    try:
+        return parse_line(line.decode("utf-8"), record_type, where)
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{where}: not UTF-8 text (byte {error.start} of the line)") from None
+    except RecordError as error:
+        if line.endswith(b"\n"):
+            raise
+        raise RecordError(
+            f"{error}; the file ends inside this line: run the command that writes it again, it repairs that"
+        ) from None
+
+
+def _describe(error: ErrorDetails) -> str:
+    """pydantic's message, with what was got where that is one value and not the whole record."""
+    message = error["msg"].removeprefix("Value error, ")
+    got: Any = error["input"]
+    if isinstance(got, str | int | float) or got is None:
+        text = repr(got)
+        message += f" (got {text if len(text) <= 60 else text[:57] + '...'})"
+    return message
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} stands twice")
+    return data
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number; a missing value is null")

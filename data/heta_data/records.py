@@ -6,10 +6,11 @@ token, word or label: nothing is ever keyed by token text.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
 Role = Literal["example", "evidence", "distractor", "separator", "question", "other"]
 """`example`: worked examples shown to the model, never scored or labelled; `separator`: glue between segments."""
@@ -17,6 +18,7 @@ RaterKind = Literal["human", "judge", "simulated"]
 Arm = Literal["blind", "assisted"]
 Isolation = Literal["trust", "organisation", "server"]
 Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0)]
 
 
 def canonical_json(value: object) -> str:
@@ -27,6 +29,33 @@ def canonical_json(value: object) -> str:
 def content_hash(value: object, digits: int = 16) -> str:
     """First `digits` hexadecimal digits of the sha256 over `canonical_json(value)`."""
     return hashlib.sha256(canonical_json(value).encode("utf-8")).hexdigest()[:digits]
+
+
+def _plain_json(value: dict[str, Any]) -> dict[str, Any]:
+    """The value as it comes back from a file (tuples as lists), refused where JSON would bend it, as with NaN."""
+    try:
+        plain = json.loads(canonical_json(value))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"cannot be written as JSON: {error}") from None
+    if not isinstance(plain, dict):  # pragma: no cover - a dict comes back as a dict
+        raise ValueError("must be an object")
+    return plain
+
+
+PlainJson = Annotated[dict[str, Any], AfterValidator(_plain_json)]
+"""An open-ended object whose value in memory equals the one that is read back."""
+
+
+def _check_units(starts: Sequence[int], ends: Sequence[int], **columns: Sequence[object]) -> None:
+    """Units are spans of at least one code point, sorted, not overlapping; every column has one value a unit."""
+    for name, values in {"ends": ends, **columns}.items():
+        if len(values) != len(starts):
+            raise ValueError(f"{name} has {len(values)} values, starts has {len(starts)}")
+    position = 0
+    for start, end in zip(starts, ends, strict=True):
+        if start < position or end <= start:
+            raise ValueError(f"unit [{start}, {end}) is empty, or starts before the one in front of it ends")
+        position = end
 
 
 class Part(BaseModel):
@@ -141,6 +170,14 @@ class TargetPart(Part):
     answered: bool
     """Whether greedy decoding gives exactly the target."""
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not len(self.token_ids) == len(self.log_probs) == len(self.ranks):
+            raise ValueError(
+                f"{len(self.token_ids)} token_ids, {len(self.log_probs)} log_probs, {len(self.ranks)} ranks"
+            )
+        return self
+
 
 class AttributionRecord(Record):
     """One method's scores for one item; unscored positions hold None."""
@@ -160,12 +197,12 @@ class AttributionRecord(Record):
     scores: tuple[float | None, ...]
     components: dict[str, tuple[float | None, ...]]
     target: TargetPart | None
-    config: dict[str, Any]
+    config: PlainJson
     config_hash: str
     versions: dict[str, str]
     notes: tuple[str, ...] = ()
-    seconds: float
-    peak_memory: int | None = None
+    seconds: Seconds
+    peak_memory: NonNegativeInt | None = None
 
     measured_fields: ClassVar[frozenset[str]] = frozenset({"seconds", "peak_memory"})
 
@@ -180,6 +217,15 @@ class AttributionRecord(Record):
         }.items():
             if values is not None and len(values) != n:
                 raise ValueError(f"{name} has {len(values)} values, starts has {n}")
+        # Byte-level tokens may share a code point, and special tokens hold none: spans may repeat or be empty.
+        spans = list(zip(self.starts, self.ends, strict=True))
+        if any(start < 0 or end < start for start, end in spans):
+            raise ValueError("a span starts before 0 or ends before it starts")
+        for name, parts in self.components.items():
+            if any(part is not None and score is None for part, score in zip(parts, self.scores, strict=True)):
+                raise ValueError(f"{name} has a value where the position is not scored")
+        if self.model == "none" and (self.model_revision, self.tokenizer) != ("none", "none"):
+            raise ValueError("without a model revision and tokenizer are 'none' too")
         return self
 
     @property
@@ -262,7 +308,7 @@ class TokenLabels(Record):
     labels: tuple[Literal[0, 1], ...]
     cannot_tell: bool = False
     skipped: bool = False
-    seconds: float | None = None
+    seconds: Seconds | None = None
     consent_version: str | None = None
     campaign_hash: str
     isolation: Isolation
@@ -270,8 +316,7 @@ class TokenLabels(Record):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if not len(self.starts) == len(self.ends) == len(self.labels):
-            raise ValueError(f"{len(self.starts)} starts, {len(self.ends)} ends, {len(self.labels)} labels")
+        _check_units(self.starts, self.ends, labels=self.labels)
         if self.skipped and any(self.labels):
             raise ValueError("a skipped item has no labels")
         return self
@@ -300,6 +345,14 @@ class GoldLabels(Record):
     arms: tuple[Arm, ...]
     source: Literal["unanimous", "adjudicated", "aggregated", "unresolved"]
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_units(self.starts, self.ends, probability=self.probability, labels=self.labels)
+        for name, values in (("kinds", self.kinds), ("arms", self.arms)):
+            if not values or any(second <= first for first, second in pairwise(values)):
+                raise ValueError(f"{name} must be sorted, each once, at least one")
+        return self
+
 
 class MetricResult(Record):
     """One value of one metric, or the reason why there is none."""
@@ -319,10 +372,12 @@ class MetricResult(Record):
     """Items (or units, where the metric says so) behind the value."""
     kinds: tuple[RaterKind, ...] = ()
     arms: tuple[Arm, ...] = ()
-    config: dict[str, Any] = Field(default_factory=dict)
+    config: PlainJson = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _value_or_reason(self) -> Self:
         if (self.value is None) == (self.reason is None):
             raise ValueError("a reason if and only if there is no value")
+        if (self.low is None) != (self.high is None):
+            raise ValueError("an interval has both ends or none")
         return self

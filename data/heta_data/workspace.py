@@ -39,8 +39,15 @@ class Workspace:
         self.releases = self.root / "releases"
 
     def attribution_file(self, model: str, method: str, config_hash: str) -> Path:
-        """Where one method's records for one model lie; path separators in hub ids become `--`."""
-        return self.attributions / model.replace("/", "--") / f"{method}-{config_hash}.jsonl"
+        """Where one method's records for one model lie; path separators in hub ids become `--`.
+
+        Raises:
+            ConfigError: the model's name is no name for a folder.
+        """
+        folder = model.replace("/", "--").replace("\\", "--")
+        if not folder.strip(". "):
+            raise ConfigError(f"model name {model!r} is no name for a folder: give the model's own name or full path")
+        return self.attributions / folder / f"{method}-{config_hash}.jsonl"
 
     def table(self, name: str) -> dict[str, Any]:
         """The table `[name]` of heta.toml as written, empty where there is none.
@@ -52,6 +59,8 @@ class Workspace:
             parsed = tomllib.loads(self.config.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise ConfigError(f"{self.config}: cannot be read: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{self.config}: {error}") from None
         for key in parsed:
@@ -76,14 +85,14 @@ class Workspace:
             return model.model_validate({**table, **given})
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            key = ".".join(map(str, first["loc"]))
-            top = str(first["loc"][0]) if first["loc"] else name
-            place = f"--{top.replace('_', '-')}" if top in given else f"{self.config}:{name}.{key}"
+            key = ".".join((name, *map(str, first["loc"])))
+            top = str(first["loc"][0]) if first["loc"] else ""
+            place = f"--{top.replace('_', '-')}" if top in given else f"{self.config}:{key}"
             message = first["msg"].removeprefix("Value error, ")
-            if first["type"] == "extra_forbidden":
+            if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
                 known = list(model.model_fields)
                 message = f"unknown key{suggest(top, known)}; allowed: {', '.join(known)}"
-            else:
+            elif first["type"] not in ("extra_forbidden", "missing") and first["loc"]:
                 message = f"{message} (got {first['input']!r})"
             raise ConfigError(f"{place}: {message}") from None
 
@@ -92,16 +101,19 @@ class Workspace:
         """Hold the folder for writing; one writer at a time, released by the system when the process dies.
 
         Raises:
-            FolderBusy: another process holds it.
+            FolderBusy: another process (or another `lock()` of this one) holds it.
+            ConfigError: the folder cannot be made or written.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.root / ".heta.lock", timeout=0)
         try:
+            self.root.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout:
             raise FolderBusy(
                 f"{os.path.abspath(self.root)}: another heta command is writing here; wait for it or stop it"
             ) from None
+        except OSError as error:
+            raise ConfigError(f"{self.root}: cannot be written: {error.strerror}; choose another folder") from None
         try:
             yield
         finally:

@@ -1,0 +1,129 @@
+"""Small records of every type, valid and consistent with each other, for tests of files and releases."""
+
+from heta_data.compose import compose_item, label_units
+from heta_data.records import (
+    AttributionRecord,
+    GoldLabels,
+    Item,
+    LabelOrigin,
+    RaterKind,
+    Rights,
+    TargetPart,
+    TokenLabels,
+)
+
+CC_BY = "CC-BY-4.0"
+
+
+def make_item(number: int = 1, *, licence: str = CC_BY, distractor_licence: str = CC_BY) -> Item:
+    """A short item; `number` makes it differ from the others."""
+    return compose_item(
+        source="sample",
+        source_id=f"row-{number}",
+        group=f"group-{number}",
+        split="test",
+        language="en",
+        evidence=f"Lamp number {number} on the pier is violet 🙂.",
+        distractor=f"The café sold {number} warm loaves.",
+        question=f"What colour is lamp number {number}?",
+        answer="violet",
+        evidence_first=number % 2 == 0,
+        rights=[
+            Rights(field="evidence", licence=licence, source="test", locator=f"row {number}"),
+            Rights(field="question", licence=licence, source="test"),
+            Rights(field="answer", licence=licence, source="test"),
+            Rights(field="distractor", licence=distractor_licence, source="test"),
+        ],
+    )
+
+
+def make_attribution(
+    item: Item, *, method: str = "kl", model: str = "tiny", config_hash: str = "0" * 8
+) -> AttributionRecord:
+    """Scores on words, highest on the answer; examples hold None."""
+    from heta.words import segment_words
+
+    words = segment_words(item.prompt)
+    units = set(label_units(item))
+    scores = tuple(
+        (1.0 if item.prompt[w.start : w.end] == item.answer else 0.25) if w in units else None for w in words
+    )
+    reads = model != "none"
+    return AttributionRecord(
+        item_id=item.id,
+        method=method,
+        signed=False,
+        model=model,
+        model_revision="r1" if reads else "none",
+        tokenizer="T:1" if reads else "none",
+        unit="word",
+        starts=tuple(word.start for word in words),
+        ends=tuple(word.end for word in words),
+        token_ids=None,
+        scores=scores,
+        components={"information": scores} if reads else {},
+        target=TargetPart(
+            policy="answer",
+            text=item.target,
+            token_ids=(7,),
+            log_probs=(-0.5,),
+            ranks=(1,),
+            greedy=item.target,
+            answered=True,
+        )
+        if reads
+        else None,
+        config={"seed": 0},
+        config_hash=config_hash,
+        versions={"heta-bench": "0.1.0"},
+        seconds=0.25,
+    )
+
+
+def make_labels(item: Item, rater: str = "a01", *, kind: RaterKind = "human", origin: bool = False) -> TokenLabels:
+    """The answer's words marked, in the blind arm."""
+    units = label_units(item)
+    return TokenLabels(
+        item_id=item.id,
+        task_uid=f"task-{item.id}",
+        rater=rater,
+        kind=kind,
+        arm="blind",
+        segmentation="word/1",
+        starts=tuple(unit.start for unit in units),
+        ends=tuple(unit.end for unit in units),
+        labels=tuple(int(item.prompt[unit.start : unit.end] == item.answer) for unit in units),  # type: ignore[misc]
+        seconds=12.5,
+        campaign_hash="c" * 16,
+        isolation="server",
+        origin=LabelOrigin(
+            url="http://127.0.0.1:8080",
+            project=1,
+            task=2,
+            annotation=3,
+            parent_prediction=None,
+            content_hash="d" * 16,
+            created_at="2026-01-02T03:04:05Z",
+            updated_at="2026-01-02T03:05:05Z",
+        )
+        if origin
+        else None,
+    )
+
+
+def make_gold(item: Item, *, kinds: tuple[RaterKind, ...] = ("human",), n_raters: int = 2) -> GoldLabels:
+    """Gold labels that say what `make_labels` says."""
+    labels = make_labels(item)
+    return GoldLabels(
+        item_id=item.id,
+        segmentation="word/1",
+        starts=labels.starts,
+        ends=labels.ends,
+        probability=tuple(float(label) for label in labels.labels),
+        labels=labels.labels,
+        method="majority",
+        n_raters=n_raters,
+        kinds=kinds,
+        arms=("blind",),
+        source="unanimous",
+    )
