@@ -1,0 +1,170 @@
+"""The files below `attributions/`: reading them, writing one during a run, and an attribution as a record."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heta.errors import NumericalError
+from heta.records import Attribution, ModelIdentity, Target, TargetPolicy
+from heta_data.errors import IntegrityError
+from heta_data.jsonl import Appender, drop_unfinished_line, read_records, write_records
+from heta_data.records import AttributionRecord, Item, TargetPart
+from heta_data.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+NO_MODEL = ModelIdentity("none", "none", "none")
+
+
+class Method(Protocol):
+    """What the runner needs of a `heta` method."""
+
+    @property
+    def name(self) -> str:
+        """Registry name."""
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether it reads a model at all."""
+
+    @property
+    def config_hash(self) -> str:
+        """8 hexadecimal digits over every option."""
+
+
+def read_attributions(workspace: Workspace) -> list[AttributionRecord]:
+    """Every record below `attributions/`, by file name and line; an empty list where there is none.
+
+    Raises:
+        RecordError: a line cannot be read.
+    """
+    paths = sorted(workspace.attributions.glob("*/*.jsonl"))
+    return [record for path in paths for record in read_records(path, AttributionRecord)]
+
+
+def to_record(item: Item, attribution: Attribution, versions: Mapping[str, str]) -> AttributionRecord:
+    """The attribution as a record: positions that are not scored hold None.
+
+    Raises:
+        NumericalError: a score is not finite.
+    """
+    model = attribution.model or NO_MODEL
+
+    def column(name: str, values: NDArray[np.float64]) -> tuple[float | None, ...]:
+        if not np.isfinite(values[attribution.scored]).all():
+            raise NumericalError(f"{attribution.method} gave {name} that are not finite; report this with the item")
+        return tuple(float(value) if scored else None for value, scored in zip(values, attribution.scored, strict=True))
+
+    return AttributionRecord(
+        item_id=item.id,
+        method=attribution.method,
+        signed=attribution.signed,
+        model=model.name,
+        model_revision=model.revision,
+        tokenizer=model.tokenizer,
+        unit=attribution.unit,
+        starts=tuple(span.start for span in attribution.spans),
+        ends=tuple(span.end for span in attribution.spans),
+        token_ids=attribution.token_ids,
+        scores=column("scores", attribution.scores),
+        components={name: column(name, values) for name, values in attribution.components.items()},
+        target=_target_part(attribution.target) if attribution.target and attribution.model else None,
+        config=dict(attribution.config),
+        config_hash=attribution.config_hash,
+        versions=dict(versions),
+        notes=attribution.notes,
+        seconds=attribution.seconds,
+        peak_memory=attribution.peak_memory,
+    )
+
+
+def library_versions(*, with_model: bool) -> dict[str, str]:
+    """Versions of the installed libraries that the numbers depend on."""
+    names = ("heta-bench", "numpy", "torch", "transformers") if with_model else ("heta-bench", "numpy")
+    return {name: version(name) for name in names}
+
+
+def _target_part(target: Target) -> TargetPart:
+    return TargetPart(
+        policy=target.policy,
+        text=target.text,
+        token_ids=target.token_ids,
+        log_probs=target.log_probs,
+        ranks=target.ranks,
+        greedy=target.greedy,
+        answered=target.answered,
+    )
+
+
+@dataclass
+class Lane:
+    """One method's file during a run: what it holds, and appending to it."""
+
+    method: Method
+    path: Path
+    tail: tuple[str, ...]
+    """What follows the item id in the key of every record of this run."""
+    keys: list[tuple[str, ...]] = field(default_factory=list)
+    """Of all records in the file, in their order there."""
+    answered: dict[str, bool] = field(default_factory=dict)
+    """Item id -> whether the model answers it, for the records of this run's key."""
+    appender: Appender | None = None
+
+    @classmethod
+    def open(cls, workspace: Workspace, method: Method, identity: ModelIdentity, policy: TargetPolicy) -> "Lane":
+        """Read what is there; an unfinished last line is dropped with a warning."""
+        path = workspace.attribution_file(identity.name, method.name, method.config_hash)
+        wanted = policy if method.needs_model else "none"
+        tail = (method.name, identity.name, identity.revision, identity.tokenizer, wanted, method.config_hash)
+        lane = cls(method, path, tail)
+        drop_unfinished_line(path)
+        first: dict[tuple[str, ...], str] = {}
+        for record in read_records(path, AttributionRecord) if path.exists() else ():
+            if first.setdefault(record.key, record.fingerprint()) != record.fingerprint():
+                raise IntegrityError(
+                    f"{path}: two different records of one key, item {record.item_id}: delete the wrong line, "
+                    "or both to compute it again"
+                )
+            lane.note(record)
+        return lane
+
+    def note(self, record: AttributionRecord) -> None:
+        """Remember that the file holds this record."""
+        self.keys.append(record.key)
+        if record.target is not None and record.key[1:] == self.tail:
+            self.answered[record.item_id] = record.target.answered
+
+    def append(self, record: AttributionRecord, stack: ExitStack) -> None:
+        """Write the record; the file is made with its first one."""
+        if record.key[1:] != self.tail:
+            raise IntegrityError(
+                f"method {self.method.name!r} gave a record for {record.key[1:]}, expected {self.tail}"
+            )
+        if self.appender is None:
+            self.appender = stack.enter_context(Appender(self.path))
+        self.appender.append(record)
+        self.note(record)
+
+    def settle(self, items: Sequence[Item]) -> None:
+        """Bring the file into the order of `items`, without repeated records, if it is not so already."""
+        index = {item.id: position for position, item in enumerate(items)}
+
+        def rank(key: tuple[str, ...]) -> tuple[object, ...]:
+            # Records of other items stay behind, as they stand; those of one item go by model revision and policy.
+            return (index[key[0]], *key[1:]) if key[0] in index else (len(items),)
+
+        once = dict.fromkeys(self.keys)
+        if self.keys == sorted(once, key=rank):
+            return
+        if repeats := len(self.keys) - len(once):
+            log.warning("%s: left out %d records that stood there twice", self.path, repeats)
+        records = {record.key: record for record in read_records(self.path, AttributionRecord)}
+        write_records(self.path, (records[key] for key in sorted(once, key=rank)))
+        self.keys = sorted(once, key=rank)
