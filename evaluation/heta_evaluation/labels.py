@@ -1,0 +1,108 @@
+"""Which labels count: kinds and arms that were asked for, answered, latest round; everything left out is counted."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from heta.errors import InputError
+from heta_data.compose import label_units
+from heta_data.errors import IntegrityError
+from heta_data.records import Item, RaterKind, TokenLabels
+from heta_evaluation.settings import EvaluateSettings
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The labels that count, by item, and how many were left out for which reason."""
+
+    by_item: Mapping[str, tuple[TokenLabels, ...]]
+    """Sorted by rater; every item of the benchmark is a key."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Reason -> number of label records: `other_kind_or_arm`, `skipped`, `cannot_tell`, `superseded`."""
+
+    @property
+    def used(self) -> list[TokenLabels]:
+        """All labels that count, by item and rater."""
+        return [labels for group in self.by_item.values() for labels in group]
+
+
+def select_labels(items: Sequence[Item], labels: Iterable[TokenLabels], settings: EvaluateSettings) -> Selection:
+    """The labels that count for `settings.kinds` and `settings.arms`.
+
+    Of several rounds of a rater on one item the last one counts; of both arms, the blind one.
+
+    Raises:
+        IntegrityError: a label is for an unknown item, for other units than the item has, or there twice.
+        InputError: nothing is left; the message says what there is and which flag takes it.
+    """
+    known = {item.id: item for item in items}
+    found = list(labels)
+    left_out: Counter[str] = Counter()
+    latest: dict[tuple[str, str], TokenLabels] = {}
+    for record in found:
+        _check(record, known.get(record.item_id))
+        if record.kind not in settings.kinds or record.arm not in settings.arms:
+            left_out["other_kind_or_arm"] += 1
+            continue
+        key = (record.item_id, record.rater)
+        if key in latest:
+            left_out["superseded"] += 1
+            record = _newer(latest[key], record)
+        latest[key] = record
+    by_item: dict[str, list[TokenLabels]] = {item.id: [] for item in items}
+    for record in latest.values():
+        if record.answered:
+            by_item[record.item_id].append(record)
+        else:
+            left_out["cannot_tell" if record.cannot_tell else "skipped"] += 1
+    if not any(by_item.values()):
+        raise InputError(_nothing(found, settings))
+    ordered = {item: tuple(sorted(group, key=lambda record: record.rater)) for item, group in by_item.items()}
+    return Selection(ordered, dict(sorted(left_out.items())))
+
+
+def _check(record: TokenLabels, item: Item | None) -> None:
+    where = f"labels of rater {record.rater!r} for item {record.item_id}"
+    if item is None:
+        raise IntegrityError(f"{where}: no such item in items.jsonl; restore the items the campaign was planned with")
+    units = [(unit.start, unit.end) for unit in label_units(item)]
+    if list(zip(record.starts, record.ends, strict=True)) != units:
+        raise IntegrityError(
+            f"{where}: {len(record.starts)} units ({record.segmentation}) do not match the item's {len(units)} words; "
+            "the labels belong to another version of the item or of the word segmentation"
+        )
+
+
+def _newer(first: TokenLabels, second: TokenLabels) -> TokenLabels:
+    """The one that counts of two labels of a rater for an item: blind before assisted, then the later round."""
+
+    def rank(record: TokenLabels) -> tuple[bool, int]:
+        return record.arm == "blind", record.round
+
+    if rank(first) == rank(second):
+        raise IntegrityError(
+            f"labels of rater {first.rater!r} for item {first.item_id} stand twice in arm {first.arm}, "
+            f"round {first.round}; pull the campaign again"
+        )
+    return max(first, second, key=rank)
+
+
+def _nothing(found: Sequence[TokenLabels], settings: EvaluateSettings) -> str:
+    """Why no label is left, and what to do."""
+    asked = f"labels by {' or '.join(settings.kinds)} raters in arm {' or '.join(settings.arms)}"
+    if not found:
+        return f"no {asked}: labels.jsonl is empty; pull a campaign first (heta campaign pull)"
+    there = Counter((record.kind, record.arm) for record in found)
+    if any(kind in settings.kinds and arm in settings.arms for kind, arm in there):
+        return f"no {asked} that were answered: every one was skipped or 'cannot tell'; collect more labels"
+    listed = ", ".join(f"{count} {kind}/{arm}" for (kind, arm), count in sorted(there.items()))
+    kinds = sorted({kind for kind, _ in there} - set(settings.kinds))
+    arms = sorted({arm for _, arm in there} - set(settings.arms))
+    flags = [*(f"--kinds {kind}" for kind in kinds), *(f"--arms {arm}" for arm in arms)]
+    return f"no {asked}; there are {listed}: add {' '.join(flags)} to count them, marked as such everywhere"
+
+
+def kinds_and_arms(labels: Iterable[TokenLabels]) -> tuple[tuple[RaterKind, ...], tuple[str, ...]]:
+    """The kinds and the arms that occur, each sorted."""
+    pairs = {(record.kind, record.arm) for record in labels}
+    return tuple(sorted({kind for kind, _ in pairs})), tuple(sorted({arm for _, arm in pairs}))

@@ -1,0 +1,29 @@
+"""Metrics by name. Another package adds one through the entry-point group `heta.metrics`."""
+
+from typing import TYPE_CHECKING
+
+from heta.registry import Registry
+
+if TYPE_CHECKING:
+    from heta_evaluation.metrics.base import Metric
+
+METRICS: "Registry[Metric]" = Registry(
+    "metric",
+    "heta.metrics",
+    {
+        "token_f1@k": "heta_evaluation.metrics.alignment:TOKEN_F1",
+        "average_precision": "heta_evaluation.metrics.alignment:AVERAGE_PRECISION",
+        "spearman": "heta_evaluation.metrics.alignment:SPEARMAN",
+        "dsa_minus_uniform": "heta_evaluation.metrics.alignment:DSA_MINUS_UNIFORM",
+        "dsa": "heta_evaluation.metrics.alignment:DSA",
+        "roc_auc": "heta_evaluation.metrics.alignment:ROC_AUC",
+        "eraser_auprc": "heta_evaluation.metrics.alignment:ERASER_AUPRC",
+        "mass_outside": "heta_evaluation.metrics.alignment:MASS_OUTSIDE",
+        "krippendorff_alpha": "heta_evaluation.agreement:KRIPPENDORFF_ALPHA",
+        "raw_agreement": "heta_evaluation.agreement:RAW_AGREEMENT",
+        "positive_agreement": "heta_evaluation.agreement:POSITIVE_AGREEMENT",
+        "prevalence": "heta_evaluation.agreement:PREVALENCE",
+    },
+)
+
+__all__ = ["METRICS"]

@@ -1,0 +1,137 @@
+"""One evaluation of a working folder: items, labels and attributions in, gold.jsonl and results.jsonl out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from heta.errors import InputError
+from heta.words import SEGMENTATION
+from heta_data.attribution_files import read_attributions
+from heta_data.jsonl import read_records, write_records
+from heta_data.records import AttributionRecord, GoldLabels, Item, MetricResult, Record, TokenLabels, content_hash
+from heta_data.workspace import Workspace
+from heta_evaluation.aggregate import gold_labels
+from heta_evaluation.agreement_results import agreement_results
+from heta_evaluation.labels import Selection, select_labels
+from heta_evaluation.orders import order_results
+from heta_evaluation.quantities import Quantities
+from heta_evaluation.results import Writer, alignment_results, count_results, difference_results, item_results
+from heta_evaluation.settings import EvaluateSettings
+from heta_evaluation.table import Progress, Table, build_table
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What an evaluation reads."""
+
+    items: tuple[Item, ...]
+    labels: tuple[TokenLabels, ...]
+    attributions: tuple[AttributionRecord, ...]
+
+    def fingerprint(self) -> str:
+        """Content hash over everything read, without measured times: tells whether results are still current."""
+
+        def prints(records: Iterable[Record]) -> list[str]:
+            return sorted(record.fingerprint() for record in records)
+
+        return content_hash([[item.id for item in self.items], prints(self.labels), prints(self.attributions)])
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found."""
+
+    results: tuple[MetricResult, ...]
+    gold: tuple[GoldLabels, ...]
+    table: Table
+    settings: EvaluateSettings
+
+
+def read_inputs(workspace: Workspace) -> Inputs:
+    """Items, labels and attributions of the folder; attributions may be missing.
+
+    Raises:
+        InputError: there are no items or no labels yet; the message says which command makes them.
+        RecordError: a line of a file cannot be read.
+    """
+    items = tuple(_read(workspace.items, Item, "build items first (heta data build)"))
+    labels = tuple(_read(workspace.labels, TokenLabels, "collect labels first (heta campaign push, then pull)"))
+    return Inputs(items, labels, tuple(read_attributions(workspace)))
+
+
+def _read(path: Path, kind: type[R], remedy: str) -> list[R]:
+    if not path.exists():
+        raise InputError(f"{path}: no such file; {remedy}")
+    records = list(read_records(path, kind))
+    if not records:
+        raise InputError(f"{path}: holds no records; {remedy}")
+    return records
+
+
+def evaluate(
+    workspace: Workspace,
+    *,
+    progress: Progress | None = None,
+    **overrides: object | None,
+) -> Evaluation:
+    """Evaluate a working folder and write gold.jsonl and results.jsonl, each complete or not at all.
+
+    The same inputs and settings give the same bytes.
+
+    Args:
+        workspace: the folder; locked while this runs.
+        progress: called with (items on their words, items).
+        overrides: fields of `EvaluateSettings` (`kinds`, `arms`, `draws`, `seed`, `rule`) over `[evaluate]` of
+            heta.toml; None leaves a field as it is.
+
+    Raises:
+        InputError: no items, no labels, or none of the kinds and arms that count.
+        ConfigError: a setting that cannot be used.
+        IntegrityError: labels or attributions that do not belong to the items.
+        RecordError: a line of a file cannot be read.
+        FolderBusy: another process writes here.
+    """
+    settings = workspace.settings("evaluate", EvaluateSettings, overrides)
+    with workspace.lock():
+        inputs = read_inputs(workspace)
+        evaluation = evaluate_records(inputs, settings, progress=progress)
+        write_records(workspace.gold, evaluation.gold)
+        write_records(workspace.results, evaluation.results)
+    return evaluation
+
+
+def evaluate_records(inputs: Inputs, settings: EvaluateSettings, *, progress: Progress | None = None) -> Evaluation:
+    """The same on records in memory; nothing is written."""
+    selection = select_labels(inputs.items, inputs.labels, settings)
+    table = build_table(inputs.items, selection, inputs.attributions, rule=settings.rule, progress=progress)
+    quantities = Quantities(table)
+    draws = quantities.bootstrap(settings.draws, settings.seed)
+    observed = [quantities.observed(row) for row in table.rows]
+    writer = Writer(table, settings)
+    results = (
+        *count_results(writer, inputs.fingerprint()),
+        *agreement_results(writer),
+        *alignment_results(writer, quantities, draws, observed),
+        *difference_results(writer, quantities, draws, observed),
+        *order_results(writer, observed),
+        *item_results(writer, quantities, observed),
+    )
+    return Evaluation(results, tuple(_gold(inputs.items, selection, table)), table, settings)
+
+
+def _gold(items: Sequence[Item], selection: Selection, table: Table) -> Iterable[GoldLabels]:
+    for item, row in zip(items, table.rows, strict=True):
+        if labels := selection.by_item[item.id]:
+            yield gold_labels(
+                item_id=item.id,
+                segmentation=SEGMENTATION,
+                units=row.units,
+                labels=np.asarray(row.labels, dtype=bool),
+                kinds=[record.kind for record in labels],
+                arms=[record.arm for record in labels],
+            )

@@ -1,0 +1,122 @@
+"""Every alignment metric on one item, under many weightings of its raters at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from heta_evaluation.aggregate import majority
+from heta_evaluation.metrics import METRICS
+from heta_evaluation.metrics.base import AlignmentMetric, Batch, BoolArray, FloatArray, Grid, grid
+from heta_evaluation.table import Row
+
+LABELLED = ("gold", "share")
+
+
+def item_metrics() -> tuple[AlignmentMetric, ...]:
+    """Every registered metric of attributions, plug-ins included, in the registry's order."""
+    found = (METRICS.get(name) for name in METRICS)
+    return tuple(metric for metric in found if isinstance(metric, AlignmentMetric))
+
+
+def uses_labels(metric: AlignmentMetric) -> bool:
+    """Whether raters' labels enter the metric."""
+    return any(need in LABELLED for need in metric.needs)
+
+
+def score_item(row: Row, metrics: Sequence[AlignmentMetric], weights: FloatArray) -> dict[str, Grid]:
+    """Each metric against the majority (or share) of the item's raters.
+
+    Args:
+        row: the item.
+        metrics: what to compute.
+        weights: `[P, r]`, how often each rater counts.
+
+    Returns:
+        Metric name -> `[P, S + 1]`; the last column is `random`, by its exact expected value.
+    """
+    total = weights.sum(axis=1, keepdims=True)
+    votes = weights @ row.labels.astype(float)
+    share = votes / np.where(total == 0, 1.0, total)
+    gold = majority(votes, total)
+    result = {}
+    for metric in metrics:
+        if not uses_labels(metric):
+            once = _with_random(metric, row.batch(gold[:1], share[:1]), row.present)
+            zeros = np.zeros(len(weights), dtype=np.int64)
+            result[metric.name] = Grid(once.values[zeros], once.reasons[zeros])
+            continue
+        keys = share if "share" in metric.needs else gold
+        _, first, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        found = _with_random(metric, row.batch(gold[first], share[first]), row.present)
+        reasons = np.where(total == 0, "no_labels", found.reasons[which.reshape(-1)])
+        result[metric.name] = Grid(np.where(reasons == "", found.values[which.reshape(-1)], 0.0), reasons)
+    return result
+
+
+def _with_random(metric: AlignmentMetric, batch: Batch, present: BoolArray) -> Grid:
+    """`[P, S + 1]`: the subjects, absent ones with a reason, and `random` behind them."""
+    found = metric.compute(batch)
+    unknown = grid(np.zeros((len(batch.gold), 1)), (np.asarray(True), "no_closed_form"))
+    chance = metric.chance(batch) if metric.chance else unknown
+    reasons = found.reasons.copy()
+    reasons[:, ~present] = "no_attribution"
+    values = np.where(reasons == "", found.values, 0.0)
+    return Grid(np.concatenate([values, chance.values], axis=1), np.concatenate([reasons, chance.reasons], axis=1))
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """One item against each of its raters in turn, averaged over them; `[P, S + 1]` each unless said otherwise."""
+
+    method: FloatArray
+    """The subject against the held-out rater."""
+    crowd: FloatArray
+    """The other raters against the same rater, on the targets where the subject has a value."""
+    valid: BoolArray
+    reference: FloatArray
+    """`[P]`, the crowd on all targets where it has a value."""
+    reference_valid: BoolArray
+    """`[P]`"""
+
+
+def hold_out(row: Row, metric: AlignmentMetric, weights: FloatArray) -> HeldOut:
+    """The human reference: each rater is everyone's target once, with as many units as that rater marked.
+
+    The crowd's score of a unit is the share of the OTHER raters that marked it; a rater that is drawn twice never
+    stands on both sides.
+    """
+    subjects, patterns = len(row.present) + 1, len(weights)
+    sums = {name: np.zeros((patterns, subjects)) for name in ("method", "crowd", "count")}
+    reference, targets = np.zeros(patterns), np.zeros(patterns)
+    for rater, label in enumerate(row.labels):
+        others = weights.copy()
+        others[:, rater] = 0.0
+        total = others.sum(axis=1, keepdims=True)
+        share = (others @ row.labels.astype(float)) / np.where(total == 0, 1.0, total)
+        scores, which = np.unique(share, axis=0, return_inverse=True)
+        target = label[None]
+        crowd = metric.compute(Batch(scores, target, target.astype(float), row.evidence, row.distractor))
+        method = _with_random(metric, row.batch(target, target.astype(float)), row.present)
+        which = which.reshape(-1)
+        there = crowd.valid[0, which] & (total[:, 0] > 0)
+        weight = weights[:, rater] * there
+        reference += weight * crowd.values[0, which]
+        targets += weight
+        both = weight[:, None] * method.valid[0]
+        sums["method"] += both * method.values[0]
+        sums["crowd"] += both * crowd.values[0, which][:, None]
+        sums["count"] += both
+    count = np.where(sums["count"] == 0, 1.0, sums["count"])
+    return HeldOut(
+        method=sums["method"] / count,
+        crowd=sums["crowd"] / count,
+        valid=sums["count"] > 0,
+        reference=reference / np.where(targets == 0, 1.0, targets),
+        reference_valid=targets > 0,
+    )
+
+
+def held_out(row: Row, metrics: Sequence[AlignmentMetric], weights: FloatArray) -> Mapping[str, HeldOut]:
+    """`hold_out` for each metric that uses labels."""
+    return {metric.name: hold_out(row, metric, weights) for metric in metrics if uses_labels(metric)}

@@ -1,0 +1,27 @@
+"""The table `[evaluate]` of heta.toml."""
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from heta.words import Rule
+from heta_data.records import Arm, RaterKind
+
+
+class EvaluateSettings(BaseModel):
+    """What is evaluated, and how. By default only labels of people who saw no attribution count."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kinds: tuple[RaterKind, ...] = Field(default=("human",), min_length=1)
+    """Kinds of raters whose labels count."""
+    arms: tuple[Arm, ...] = Field(default=("blind",), min_length=1)
+    """Arms whose labels count."""
+    draws: int = Field(default=10_000, ge=100, le=1_000_000)
+    """Bootstrap draws and random sign vectors."""
+    seed: int = Field(default=0, ge=0)
+    rule: Rule = "max"
+    """How a word gets its score from several model tokens."""
+
+    @field_validator("kinds", "arms")
+    @classmethod
+    def _each_once(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(set(given)))

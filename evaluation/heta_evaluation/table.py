@@ -1,0 +1,221 @@
+"""Everything that is evaluated, on the same units: raters' labels and methods' scores for the words of each item."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from heta.records import Span
+from heta.words import Rule
+from heta_data.compose import label_units
+from heta_data.errors import IntegrityError
+from heta_data.records import Arm, AttributionRecord, Item, RaterKind
+from heta_evaluation.labels import Selection
+from heta_evaluation.metrics.base import Batch, BoolArray, FloatArray
+from heta_evaluation.statistics import FEW_RATERS, Design, IntArray
+from heta_evaluation.subjects import (
+    LEXICAL,
+    NO_MASS,
+    RANDOM,
+    Subject,
+    baseline,
+    carry_lexical,
+    carry_record,
+    group_records,
+)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One item: `n` units, `r` raters, `S` subjects (all but `random`, which has no scores of its own)."""
+
+    item: Item
+    units: tuple[Span, ...]
+    evidence: BoolArray
+    """`[n]`"""
+    distractor: BoolArray
+    """`[n]`"""
+    raters: IntArray
+    """`[r]`, numbers in `Table.raters`."""
+    labels: BoolArray
+    """`[r, n]`"""
+    scores: FloatArray
+    """`[S, n]`, 0 where the subject has no attribution of this item."""
+    present: BoolArray
+    """`[S]`"""
+    outside: FloatArray
+    """`[S]`, share of positive mass outside the units, `NO_MASS` where there is none."""
+    answered: Mapping[str, bool]
+    """Model -> whether its greedy continuation is the item's answer."""
+
+    def batch(self, gold: BoolArray, share: FloatArray) -> Batch:
+        """The item's scores against label vectors `[P, n]`."""
+        return Batch(self.scores, gold, share, self.evidence, self.distractor, self.outside)
+
+
+@dataclass(frozen=True)
+class Table:
+    """All items with their labels and scores."""
+
+    rows: tuple[Row, ...]
+    raters: tuple[str, ...]
+    rater_kinds: tuple[RaterKind, ...]
+    """One for each rater."""
+    subjects: tuple[Subject, ...]
+    """Methods, lexical baselines, then `random`."""
+    kinds: tuple[RaterKind, ...]
+    arms: tuple[Arm, ...]
+    left_out: Mapping[str, int]
+    rule: Rule
+    seconds: Mapping[str, float]
+    """Subject name -> mean wall seconds an item."""
+    notes: tuple[str, ...]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Models of the methods, in order."""
+        named = (subject.model for subject in self.subjects if not subject.baseline)
+        return tuple(model for model in dict.fromkeys(named) if model != "none")
+
+    @property
+    def methods(self) -> tuple[int, ...]:
+        """Numbers of the subjects that are no baselines."""
+        return tuple(number for number, subject in enumerate(self.subjects) if not subject.baseline)
+
+    def design(self) -> Design:
+        """Who rated what, and which items belong together."""
+        numbers: dict[str, int] = {}
+        groups = [numbers.setdefault(row.item.group, len(numbers)) for row in self.rows]
+        return Design(groups, [row.raters for row in self.rows], len(self.raters))
+
+    def twins(self) -> list[tuple[int, int]]:
+        """Pairs of items (evidence first, evidence last) that are one source row in both segment orders."""
+        orders: dict[tuple[str, str], dict[bool, int]] = defaultdict(dict)
+        for number, row in enumerate(self.rows):
+            if row.evidence.any() and row.distractor.any():
+                first = int(np.argmax(row.evidence)) < int(np.argmax(row.distractor))
+                orders[row.item.source, row.item.source_id].setdefault(first, number)
+        return [(found[True], found[False]) for found in orders.values() if len(found) == 2]
+
+
+def build_table(
+    items: Sequence[Item],
+    selection: Selection,
+    attributions: Iterable[AttributionRecord],
+    *,
+    rule: Rule = "max",
+    progress: Progress | None = None,
+) -> Table:
+    """Bring labels and scores of all items onto the items' words.
+
+    Args:
+        items: the benchmark, each id once.
+        selection: the labels that count.
+        attributions: records of any methods and models; an item may lack some.
+        rule: how a word gets its score from several model tokens.
+        progress: called with (items done, items).
+
+    Raises:
+        IntegrityError: an item stands twice or has no word to mark; an attribution is for an unknown item, reaches
+            outside its prompt or stands twice.
+    """
+    known = {item.id: item for item in items}
+    if len(known) < len(items):
+        twice = next(identifier for identifier, count in Counter(item.id for item in items).items() if count > 1)
+        raise IntegrityError(f"item {twice} stands twice in items.jsonl: remove one")
+    records, unused = group_records(attributions, known)
+    used = selection.used
+    kind_of = {labels.rater: labels.kind for labels in used}
+    raters = tuple(sorted(kind_of))
+    rows = []
+    for number, item in enumerate(items):
+        rows.append(_row(item, selection, records, raters, rule))
+        if progress is not None:
+            progress(number + 1, len(items))
+    subjects = (*records, *(baseline(name) for name in (*LEXICAL, RANDOM)))
+    return Table(
+        rows=tuple(rows),
+        raters=raters,
+        rater_kinds=tuple(kind_of[rater] for rater in raters),
+        subjects=subjects,
+        kinds=tuple(sorted({labels.kind for labels in used})),
+        arms=tuple(sorted({labels.arm for labels in used})),
+        left_out=selection.left_out,
+        rule=rule,
+        seconds={
+            subject.name: float(np.mean([record.seconds for record in found.values()]))
+            for subject, found in records.items()
+        },
+        notes=tuple(_notes(rows, subjects, raters, unused)),
+    )
+
+
+def _row(
+    item: Item,
+    selection: Selection,
+    records: Mapping[Subject, Mapping[str, AttributionRecord]],
+    raters: tuple[str, ...],
+    rule: Rule,
+) -> Row:
+    units = label_units(item)
+    if not units:
+        raise IntegrityError(f"item {item.id}: evidence and distractor hold no word to mark; remove the item")
+    labels = selection.by_item[item.id]
+    carried: list[tuple[FloatArray, float] | None] = [
+        carry_record(item, found[item.id], units, rule) if item.id in found else None for found in records.values()
+    ]
+    carried += carry_lexical(item, units, rule)
+    nothing = (np.zeros(len(units)), NO_MASS)
+    return Row(
+        item=item,
+        units=units,
+        evidence=_inside(item, units, "evidence"),
+        distractor=_inside(item, units, "distractor"),
+        raters=np.asarray([raters.index(record.rater) for record in labels], dtype=np.int64),
+        labels=np.asarray([record.labels for record in labels], dtype=bool).reshape(len(labels), len(units)),
+        scores=np.stack([(each or nothing)[0] for each in carried]),
+        present=np.asarray([each is not None for each in carried], dtype=bool),
+        outside=np.asarray([(each or nothing)[1] for each in carried], dtype=float),
+        answered=_answered(item, records),
+    )
+
+
+def _answered(item: Item, records: Mapping[Subject, Mapping[str, AttributionRecord]]) -> dict[str, bool]:
+    """Model -> whether it gives the item's answer, from any record whose target is that answer."""
+    targets = (
+        (subject.model, found[item.id].target)
+        for subject, found in records.items()
+        if subject.policy == "answer" and item.id in found
+    )
+    return {model: target.answered for model, target in targets if target is not None}
+
+
+def _inside(item: Item, units: Sequence[Span], role: str) -> BoolArray:
+    spans = [segment for segment in item.segments if segment.role == role]
+    return np.asarray([any(span.start <= unit.start < span.end for span in spans) for unit in units], dtype=bool)
+
+
+def _notes(
+    rows: Sequence[Row], subjects: Sequence[Subject], raters: Sequence[str], unused: Mapping[str, int]
+) -> Iterator[str]:
+    """What a reader must know before believing a number."""
+    if all(subject.baseline for subject in subjects):
+        yield "There are no attributions: only baselines are evaluated."
+    if len(raters) == 1:
+        yield "One rater only: there is no human reference and no agreement, and intervals are over items."
+    elif len(raters) < FEW_RATERS:
+        yield (
+            f"{len(raters)} raters: intervals reflect these raters and new items; with fewer than {FEW_RATERS} "
+            "raters no claim about new raters is possible."
+        )
+    if unlabelled := sum(not len(row.raters) for row in rows):
+        yield f"{unlabelled} of {len(rows)} items have no label that counts: label metrics leave them out."
+    for number, subject in enumerate(subjects):
+        if not subject.baseline and (missing := sum(not row.present[number] for row in rows)):
+            yield f"{subject.name} has no attribution of {missing} of {len(rows)} items: compare by paired differences."
+    if unused:
+        listed = ", ".join(f"{count} of {name}" for name, count in sorted(unused.items()))
+        yield f"Baselines are computed from the items; attribution records that are not read: {listed}."
