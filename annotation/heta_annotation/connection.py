@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from heta_data.records import Isolation
-
 from heta.errors import ConfigError, HetaError
 from heta_annotation.errors import AuthError, LabelStudioError, NotFound, ServerUnavailable
+from heta_data.records import Isolation
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio

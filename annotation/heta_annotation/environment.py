@@ -22,8 +22,6 @@ ENVIRONMENT_VARIABLE = "HETA_LABEL_STUDIO"
 CONSTRAINTS = Path(__file__).with_name("label_studio_constraints.txt")
 DATABASE = "label_studio.sqlite3"
 MARKER = ".complete"
-DISTRIBUTIONS = 161
-"""How many packages pip fetches; for progress only."""
 KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 # What would make pip install elsewhere than into the environment, or Python look elsewhere.
 DIVERTING = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_DRY_RUN", "VIRTUAL_ENV", "PYTHONHOME")
@@ -48,10 +46,9 @@ class Environment:
 
 def cache_folder() -> Path:
     """Where things that can be made again are kept: HETA_CACHE, else the user's cache folder."""
-    import platformdirs
+    from heta.fetch import cache_dir
 
-    named = os.environ.get("HETA_CACHE")
-    return Path(named).expanduser().absolute() if named else platformdirs.user_cache_path("heta-bench", appauthor=False)
+    return cache_dir().absolute()
 
 
 def server_environ(data: Path) -> dict[str, str]:
@@ -116,7 +113,7 @@ def ready_environment(report: Report = silent) -> Environment:
                 f"needed is {VERSION}; unset it to have that installed, or `pip install label-studio=={VERSION}` there"
             )
         return environment
-    root = cache_folder() / f"label-studio-{VERSION}-py{sys.version_info.major}.{sys.version_info.minor}"
+    root = _own_root()
     environment = Environment(root)
     if _usable(environment):
         return environment
@@ -124,6 +121,21 @@ def ready_environment(report: Report = silent) -> Environment:
         if not _usable(environment):
             _install(environment, lock, report)
     return environment
+
+
+def is_ready() -> bool:
+    """Whether `ready_environment` would answer at once, without installing anything."""
+    return bool(os.environ.get(ENVIRONMENT_VARIABLE)) or _usable(Environment(_own_root()))
+
+
+def environment_at(root: Path, report: Report = silent) -> Environment:
+    """The environment at `root` if it still holds `VERSION`, else what `ready_environment` gives."""
+    remembered = Environment(root)
+    return remembered if installed_version(remembered) == VERSION else ready_environment(report)
+
+
+def _own_root() -> Path:
+    return cache_folder() / f"label-studio-{VERSION}-py{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _usable(environment: Environment) -> bool:
@@ -138,13 +150,15 @@ def _install(environment: Environment, lock: int, report: Report) -> None:
         logger.info("%s is unfinished or broken: made again", root)
         shutil.rmtree(root)
     stage = f"installing Label Studio {VERSION} (once; about 1 GB, 2 to 5 minutes; log: {log})"
+    expected = sum("==" in line for line in CONSTRAINTS.read_text(encoding="utf-8").splitlines())
     fetched = 0
 
     def progress(line: str) -> None:
         nonlocal fetched
-        if line.startswith("Collecting "):
+        # The second word is for packages that the user's index or folder of wheels has as files here.
+        if line.startswith(("Collecting ", "Processing ")):
             fetched += 1
-            report(stage, f"{fetched} of about {DISTRIBUTIONS} packages")
+            report(stage, f"{fetched} of about {expected} packages")
         elif line.startswith("Installing collected"):
             report(stage, "unpacking")
 

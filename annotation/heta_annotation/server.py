@@ -25,6 +25,7 @@ HOST = "127.0.0.1"
 ADMIN = "admin@studio.invalid"
 START_SECONDS = 600
 STOP_SECONDS = 10
+SCHEMA_VERSION = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 # Children of this process, kept so that the dead among them are reaped and told from the living.
 _spawned: dict[int, "subprocess.Popen[bytes]"] = {}
@@ -46,7 +47,7 @@ class ServerState:
     """When the process began, in seconds since the epoch: tells it from a later one with the same number."""
     environment: str = ""
     version: str = VERSION
-    schema_version: int = 1
+    schema_version: int = SCHEMA_VERSION
 
     @property
     def url(self) -> str:
@@ -67,8 +68,8 @@ class ServerFolder:
 
     @property
     def data(self) -> Path:
-        """Label Studio's data folder, absolute: it appears in the command line of the process and identifies it."""
-        return (self.root / "data").absolute()
+        """Label Studio's data folder. Its true path stands in the command line of the process and identifies it."""
+        return (self.root / "data").resolve()
 
     @property
     def log(self) -> Path:
@@ -87,10 +88,10 @@ class ServerFolder:
             LabelStudioError: server.json cannot be read.
         """
         try:
-            return ServerState(**json.loads(self.state_file.read_text(encoding="utf-8")))
+            return _parsed(json.loads(self.state_file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise LabelStudioError(
                 f"{self.state_file}: cannot be read ({error}); restore it, or move {self.root} away to begin afresh"
             ) from None
@@ -98,6 +99,12 @@ class ServerFolder:
     def write(self, state: ServerState) -> None:
         """Remember `state`, whole or not at all."""
         write_secret(self.state_file, asdict(state))
+
+
+def _parsed(content: dict[str, Any]) -> ServerState:
+    if content["schema_version"] != SCHEMA_VERSION:
+        raise ValueError(f"schema_version {content['schema_version']}, this heta reads {SCHEMA_VERSION}")
+    return ServerState(**content)
 
 
 def server_folder(studio: Path, name: str) -> ServerFolder:
@@ -226,7 +233,9 @@ def spawn(environment: Environment, folder: ServerFolder, state: ServerState) ->
         os.close(descriptor)
     _spawned[child.pid] = child
     process = psutil.Process(child.pid)
-    running = replace(state, pid=child.pid, created=process.create_time(), environment=str(environment.root))
+    running = replace(
+        state, pid=child.pid, created=process.create_time(), environment=str(environment.root), version=VERSION
+    )
     folder.write(running)
     return running, process
 
@@ -238,7 +247,8 @@ def wait_until_up(process: psutil.Process, folder: ServerFolder, state: ServerSt
     else's server: so the process must be alive, it must be the one that listens there, and it must answer.
 
     Raises:
-        StartFailed: it ended, listens elsewhere, or does not answer within `START_SECONDS`.
+        PortLost: it listens elsewhere. StartFailed: it ended, or does not answer within `START_SECONDS`.
+            In both cases a living process is left as it is: only who started it may end it.
     """
     begun = time.monotonic()
     while (elapsed := time.monotonic() - begun) < START_SECONDS:
@@ -249,14 +259,12 @@ def wait_until_up(process: psutil.Process, folder: ServerFolder, state: ServerSt
             )
         ports = listening(process)
         if ports and ports != {(HOST, state.port)}:
-            end(process)
             raise PortLost(
                 f"port {state.port} was taken by another program while Label Studio {state.name!r} started; try again"
             )
         if ports and answers(state.port):
             return
         time.sleep(0.2)
-    end(process)
     raise StartFailed(
         f"Label Studio {state.name!r} did not answer within {START_SECONDS} s; end of {folder.log}:\n{tail(folder.log)}"
     )

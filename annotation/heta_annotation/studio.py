@@ -4,8 +4,6 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from heta_data.workspace import Workspace
-
 from heta.errors import ConfigError
 from heta_annotation.building import Report, locked, silent
 from heta_annotation.connection import EXTERNAL, Connection, check, external
@@ -27,6 +25,7 @@ from heta_annotation.server import (
     spawn,
     wait_until_up,
 )
+from heta_data.workspace import Workspace
 
 DEFAULT_NAME = "studio"
 PORT_TRIES = 3

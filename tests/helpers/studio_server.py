@@ -1,0 +1,52 @@
+"""A real Label Studio for tests: one server a session and worker, stopped at its end.
+
+Tests that use it carry `@pytest.mark.server` and `@pytest.mark.xdist_group("server")`, so that one worker runs them.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from heta_annotation.connection import Connection
+    from heta_annotation.environment import Environment
+    from heta_data.workspace import Workspace
+
+NAME = "studio"
+
+
+@pytest.fixture(scope="session")
+def studio_environment() -> "Environment":
+    """Label Studio's environment. Where everything is required it is installed; else its absence skips the test."""
+    from heta_annotation import environment
+
+    if os.environ.get("HETA_TEST_REQUIRE_ALL") != "1" and not environment.is_ready():
+        pytest.skip("no Label Studio environment: run `heta studio start` once, or set HETA_LABEL_STUDIO")
+    return environment.ready_environment()
+
+
+@pytest.fixture(scope="session")
+def studio_workspace(
+    studio_environment: "Environment", tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["Workspace"]:
+    """A working folder whose server `studio` is up; other servers started there are stopped too."""
+    from heta_annotation import studio
+    from heta_data.workspace import Workspace
+
+    workspace = Workspace(tmp_path_factory.mktemp("studio") / "folder")
+    try:
+        studio.start(workspace, NAME)
+        yield workspace
+    finally:
+        for server in studio.status(workspace):
+            studio.stop(workspace, server.name)
+
+
+@pytest.fixture(scope="session")
+def label_studio(studio_workspace: "Workspace") -> "Connection":
+    """How to reach the session's server."""
+    from heta_annotation import studio
+
+    return studio.connect(studio_workspace, NAME)
