@@ -1,6 +1,9 @@
 """Small records of every type, valid and consistent with each other, for tests of files and releases."""
 
+from pathlib import Path
+
 from heta_data.compose import compose_item, label_units
+from heta_data.jsonl import write_records
 from heta_data.records import (
     AttributionRecord,
     GoldLabels,
@@ -11,6 +14,7 @@ from heta_data.records import (
     TargetPart,
     TokenLabels,
 )
+from heta_data.workspace import Workspace
 
 CC_BY = "CC-BY-4.0"
 
@@ -127,3 +131,25 @@ def make_gold(item: Item, *, kinds: tuple[RaterKind, ...] = ("human",), n_raters
         arms=("blind",),
         source="unanimous",
     )
+
+
+RATERS = ("a01", "a02")
+
+
+def fill_folder(root: Path, *, kind: RaterKind = "human", items: list[Item] | None = None) -> Workspace:
+    """A working folder with three items, two raters, gold and two methods."""
+    workspace = Workspace(root)
+    items = items or [make_item(number) for number in (1, 2, 3)]
+    write_records(workspace.items, items)
+    raters = RATERS if kind == "human" else ("sim-1", "sim-2")
+    write_records(workspace.labels, [make_labels(i, r, kind=kind, origin=True) for i in items for r in raters])
+    write_records(workspace.gold, [make_gold(item, kinds=(kind,)) for item in items])
+    for method, model in (("kl", "tiny"), ("first_words", "none")):
+        path = workspace.attribution_file(model, method, "0" * 8)
+        write_records(path, [make_attribution(item, method=method, model=model) for item in items])
+    return workspace
+
+
+def file_contents(root: Path) -> dict[str, bytes]:
+    """Path below `root` -> content, for every file."""
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}

@@ -1,8 +1,83 @@
 """`heta release build | check`."""
 
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
+
+from heta_data.errors import ReleaseBlocked
+from heta_data.options import folder_option, json_option
+
+if TYPE_CHECKING:
+    from heta_data.release import Manifest
 
 
 @click.group()
 def release() -> None:
-    """Build and check releases."""
+    """Build and check releases: immutable, versioned exports of a benchmark."""
+
+
+@release.command()
+@click.argument("version")
+@folder_option
+@click.option("--name", help="Name of the data set; goes in front of the version in the folder's name.")
+@json_option
+def build(version: str, folder: Path, name: str | None, as_json: bool) -> None:
+    """Build releases/VERSION/ from items, labels, gold labels and attributions of a working folder.
+
+    Refuses while any problem stands and lists them all; nothing half-written is left. The same rows give the same
+    bytes. Settings: [release] in heta.toml (name, title, licence, licences).
+
+    \b
+    Example:
+      heta release build 1.0.0 -C my-benchmark --name violet-lamps
+    """
+    from heta_data.release import build_release
+    from heta_data.workspace import Workspace
+
+    path, manifest, unchanged = build_release(Workspace(folder), version, name=name)
+    if as_json:
+        report = {
+            "path": str(path),
+            "unchanged": unchanged,
+            "simulated": manifest.simulated,
+            "counts": manifest.counts,
+            "content_fingerprint": manifest.content_fingerprint,
+        }
+        click.echo(json.dumps(report))
+        return
+    click.echo(f"{path}: {'already there, the same bytes' if unchanged else 'built'} ({_counts(manifest)})")
+    if manifest.simulated:
+        click.echo("SIMULATED: labels in this release come from scripts, not from people.")
+
+
+@release.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def check(ctx: click.Context, /, path: Path, as_json: bool) -> None:
+    """Check the bundle at PATH, offline: checksums, rows, references, offsets, licences, kinds of raters.
+
+    \b
+    Example:
+      heta release check my-benchmark/releases/1.0.0
+    """
+    from heta_data.release import check_release
+
+    manifest, problems = check_release(path)
+    if as_json:
+        click.echo(json.dumps({"path": str(path), "ok": not problems, "problems": problems}))
+        if problems:
+            ctx.exit(1)
+        return
+    if problems:
+        raise ReleaseBlocked(problems)
+    if manifest is not None:
+        click.echo(f"{path}: whole ({len(manifest.files) + 2} files; {_counts(manifest)})")
+
+
+def _counts(manifest: "Manifest") -> str:
+    from heta_data.release.tables import TABLES
+
+    return ", ".join(f"{manifest.counts[table.name]} {table.name}" for table in TABLES)

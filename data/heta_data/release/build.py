@@ -1,0 +1,146 @@
+"""Build a release: everything is computed and checked first, then one rename makes the bundle appear."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from heta.errors import ConfigError
+from heta_data.errors import ReleaseBlocked
+from heta_data.jsonl import collect_records
+from heta_data.records import MetricResult, canonical_json
+from heta_data.release.card import render_card
+from heta_data.release.check import check_release
+from heta_data.release.licences import KNOWN, Licence, notices
+from heta_data.release.manifest import (
+    CARD,
+    CHECKSUMS,
+    MANIFEST,
+    VERSION,
+    Manifest,
+    ReleaseSettings,
+    licence_ids,
+    make_manifest,
+    render_checksums,
+    render_manifest,
+    sha256,
+)
+from heta_data.release.parquet import to_parquet
+from heta_data.release.problems import find_problems
+from heta_data.release.tables import TABLES, Tables, read_workspace
+from heta_data.workspace import Workspace
+
+
+class Build(NamedTuple):
+    """A bundle and what it holds."""
+
+    path: Path
+    manifest: Manifest
+    unchanged: bool
+    """Whether the same bundle was there already."""
+
+
+def build_release(workspace: Workspace, version: str, *, name: str | None = None) -> Build:
+    """Write `releases/<version>/` (or `<name>-<version>`) from the rows of the folder.
+
+    The same rows and settings give the same bytes. Nothing is left behind when it fails.
+
+    Args:
+        workspace: the folder; locked while this runs.
+        version: `MAJOR.MINOR.PATCH`.
+        name: of the data set, over `[release] name`.
+
+    Raises:
+        ConfigError: a version or setting that cannot be used.
+        ReleaseBlocked: every problem at once; also when this version is there with other content.
+        FolderBusy: another process writes here.
+    """
+    if not VERSION.fullmatch(version):
+        raise ConfigError(f"version {version!r} is not of the form MAJOR.MINOR.PATCH, e.g. 1.0.0")
+    settings = workspace.settings("release", ReleaseSettings, {"name": name})
+    with workspace.lock():
+        tables, problems = read_workspace(workspace)
+        agreement = _read_agreement(workspace, problems)
+        licences = _licences(tables, settings, problems)
+        problems += find_problems(tables, [*KNOWN, *settings.licences])
+        if problems:
+            raise ReleaseBlocked(problems)
+        files = _render(tables, version, settings, licences, agreement)
+        manifest = make_manifest(
+            tables, files, version=version, settings=settings, licences=licences, agreement=agreement
+        )
+        files[MANIFEST] = render_manifest(manifest)
+        files[CHECKSUMS] = render_checksums({path: sha256(content) for path, content in files.items()})
+        path = workspace.releases / (f"{settings.name}-{version}" if settings.name else version)
+        return Build(path, manifest, _publish(path, files))
+
+
+def _read_agreement(workspace: Workspace, problems: list[str]) -> list[MetricResult]:
+    if not workspace.results.exists():
+        return []
+    results, bad = collect_records(workspace.results, MetricResult)
+    problems += bad
+    found = [result for result in results if result.subject == "raters" and result.item_id is None]
+    return sorted(found, key=lambda result: canonical_json(result.model_dump(mode="json")))
+
+
+def _licences(tables: Tables, settings: ReleaseSettings, problems: list[str]) -> list[Licence]:
+    known = {**KNOWN, **{key: Licence(id=key, title=key, url=url) for key, url in settings.licences.items()}}
+    if settings.licence not in known:
+        problems.append(
+            f"heta.toml > release > licence: {settings.licence!r} is not known; use its SPDX identifier, "
+            "or give its address under [release.licences]"
+        )
+    return [known[key] for key in licence_ids(tables, settings.licence) if key in known]
+
+
+def _render(
+    tables: Tables, version: str, settings: ReleaseSettings, licences: list[Licence], agreement: list[MetricResult]
+) -> dict[str, bytes]:
+    files = {}
+    for table in TABLES:
+        rows = tables.rows(table)
+        lines = "".join(canonical_json(row.model_dump(mode="json")) + "\n" for row in rows)
+        files[f"{table.stem}.jsonl"] = lines.encode("utf-8")
+        files[f"{table.stem}.parquet"] = to_parquet(rows, table.record_type)
+    for name, text in notices(tables.items, licences, settings.licence).items():
+        files[f"LICENSES/{name}"] = text.encode("utf-8")
+    card = render_card(tables, version=version, settings=settings, licences=licences, agreement=agreement)
+    files[CARD] = card.encode("utf-8")
+    return files
+
+
+def _publish(path: Path, files: Mapping[str, bytes]) -> bool:
+    """Put the files under `path` in one step; true where exactly these files are there already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(".building-*"):
+        # Of a build that was killed: the folder is locked, so nobody works on it.
+        shutil.rmtree(leftover)
+    if path.exists():
+        if changed := _differences(path, files):
+            raise ReleaseBlocked(
+                [f"{path}: this version exists with other content ({', '.join(changed)}): choose the next version"]
+            )
+        return True
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".building-"))
+    try:
+        for name, content in files.items():
+            target = temporary / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        temporary.chmod(0o755)
+        if problems := check_release(temporary).problems:
+            raise ReleaseBlocked([f"the finished bundle fails its own check: {problem}" for problem in problems])
+        os.replace(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return False
+
+
+def _differences(path: Path, files: Mapping[str, bytes]) -> list[str]:
+    there = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if not file.is_dir()}
+    changed = [name for name in files if name not in there or there[name].read_bytes() != files[name]]
+    return sorted({*changed, *(there.keys() - files.keys())})

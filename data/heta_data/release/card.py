@@ -1,0 +1,110 @@
+"""README.md of a release: a Hugging Face dataset card, one configuration per table, filled from the rows."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from heta_data.records import MetricResult, TokenLabels
+from heta_data.release.licences import Licence
+from heta_data.release.manifest import ReleaseSettings, summarise
+from heta_data.release.tables import TABLES, Tables
+
+BANNER = "SIMULATED: labels in this release come from scripts, not from people."
+SPLIT = "full"
+"""Name of the one split of every table for the `datasets` library; an item's own split is a column."""
+ABOUT = {
+    "items": "a prompt, its continuation, segments with their roles, and the rights of each text",
+    "labels": "one rater's marks on the words of one item",
+    "gold": "labels of several raters put together, for one item",
+    "attributions": "one method's scores for one item",
+}
+# Identifiers of the hub; it knows no others of ours.
+_HUB = {
+    "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-NC-3.0", "CC-BY-NC-4.0",
+    "CC-BY-NC-SA-3.0", "CC-BY-NC-SA-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "CC0-1.0", "MIT", "ODC-By-1.0",
+}  # fmt: skip
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def render_card(
+    tables: Tables,
+    *,
+    version: str,
+    settings: ReleaseSettings,
+    licences: Sequence[Licence],
+    agreement: Iterable[MetricResult],
+) -> str:
+    """The card's text; the same rows and settings give the same text."""
+    environment = Environment(
+        loader=PackageLoader("heta_data.release"),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701
+        keep_trailing_newline=True,
+    )
+    environment.filters["cell"] = _cell
+    ids = {licence.id for licence in licences}
+    hub = next(iter(ids)).lower() if len(ids) == 1 and ids <= _HUB else "other"
+    rows = len(tables.items)
+    texts = Counter(right.licence for item in tables.items for right in item.rights)
+    return environment.get_template("card.md.j2").render(
+        title=settings.title,
+        version=version,
+        banner=BANNER,
+        split=SPLIT,
+        hub_licence=hub,
+        size=next((name for limit, name in _SIZES if rows < limit), "n>1M"),
+        languages=sorted({item.language for item in tables.items}),
+        tables=[{"name": table.name, "stem": table.stem, "about": ABOUT[table.name]} for table in TABLES],
+        kinds_sentence=kinds_sentence(tables.labels),
+        item_groups=_count((item.source, item.language, item.split) for item in tables.items),
+        label_groups=_label_groups(tables.labels),
+        labelled=len({labels.item_id for labels in tables.labels}),
+        gold_methods=sorted({gold.method for gold in tables.gold}),
+        gold_arms=sorted({arm for gold in tables.gold for arm in gold.arms}),
+        gold_kinds=sorted({kind for gold in tables.gold for kind in gold.kinds}),
+        attribution_groups=_count(
+            (row.method, row.model, row.model_revision, row.config_hash) for row in tables.attributions
+        ),
+        agreement=list(agreement),
+        licence=settings.licence,
+        licences=[{"licence": licence, "texts": texts[licence.id]} for licence in licences],
+        **summarise(tables),
+    )
+
+
+def kinds_sentence(labels: Sequence[TokenLabels]) -> str:
+    """Who the raters are, in one sentence."""
+    raters: dict[str, set[str]] = defaultdict(set)
+    for entry in labels:
+        raters[entry.kind].add(entry.rater)
+    names = {"human": "people", "judge": "language-model judges", "simulated": "scripts (simulated raters)"}
+    parts = [f"{len(raters[kind])} {name}" for kind, name in names.items() if kind in raters]
+    return f"The raters are {' and '.join(parts)}." if parts else "There are no raters."
+
+
+def _label_groups(labels: Sequence[TokenLabels]) -> list[dict[str, Any]]:
+    groups: dict[tuple[str, str], list[TokenLabels]] = defaultdict(list)
+    for entry in labels:
+        groups[(entry.kind, entry.arm)].append(entry)
+    return [
+        {
+            "kind": kind,
+            "arm": arm,
+            "raters": len({entry.rater for entry in rows}),
+            "answers": sum(entry.answered for entry in rows),
+            "cannot_tell": sum(entry.cannot_tell for entry in rows),
+            "skipped": sum(entry.skipped for entry in rows),
+        }
+        for (kind, arm), rows in sorted(groups.items())
+    ]
+
+
+def _count(groups: Iterable[tuple[str, ...]]) -> list[tuple[tuple[str, ...], int]]:
+    return sorted(Counter(groups).items())
+
+
+def _cell(value: str) -> str:
+    # A source or method name must not break the table it stands in.
+    return " ".join(value.split()).replace("|", "\\|")

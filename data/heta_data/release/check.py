@@ -1,0 +1,176 @@
+"""Check a release offline, from nothing but its folder; every problem is listed, not the first."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from heta_data.errors import RecordError
+from heta_data.jsonl import parse_line
+from heta_data.release.card import BANNER
+from heta_data.release.manifest import (
+    CARD,
+    CHECKSUMS,
+    MANIFEST,
+    Manifest,
+    describe_origin,
+    licence_ids,
+    render_checksums,
+    render_manifest,
+    sha256,
+    summarise,
+)
+from heta_data.release.problems import find_problems
+from heta_data.release.tables import TABLES, Table, Tables, read_bundle
+
+
+class Check(NamedTuple):
+    """What a check found; no problems, then the release is whole."""
+
+    manifest: Manifest | None
+    """None where it cannot be read."""
+    problems: tuple[str, ...]
+
+
+def check_release(path: Path) -> Check:
+    """Verify checksums, rows, references, offsets, licences, kinds of raters, card and manifest of a bundle."""
+    if not path.is_dir():
+        return Check(None, (f"{path}: no such folder",))
+    digests = {
+        file.relative_to(path).as_posix(): sha256(file.read_bytes())
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and not file.is_symlink()
+    }
+    problems = [
+        f"{file.relative_to(path).as_posix()}: is no plain file; a bundle holds files and folders only"
+        for file in sorted(path.rglob("*"))
+        if file.is_symlink() or not (file.is_file() or file.is_dir())
+    ]
+    manifest = _read_manifest(path, problems)
+    if manifest is not None:
+        problems += _check_files(path, manifest, digests)
+    problems += _check_checksums(path, digests)
+    tables, unreadable = read_bundle(path)
+    problems += unreadable
+    for table in TABLES:
+        problems += _check_parquet(path, table, tables)
+    known = {licence.id for licence in manifest.licences} if manifest else {right for right in licence_ids(tables, "")}
+    problems += find_problems(tables, known)
+    if manifest is not None and not unreadable:
+        problems += _check_summary(manifest, tables)
+        problems += _check_notices(manifest, tables, digests)
+        problems += _check_card(path, manifest)
+    return Check(manifest, tuple(problems))
+
+
+def _read_manifest(path: Path, problems: list[str]) -> Manifest | None:
+    file = path / MANIFEST
+    try:
+        content = file.read_bytes()
+        manifest = parse_line(content.decode("utf-8"), Manifest, MANIFEST)
+    except OSError as error:
+        problems.append(f"{MANIFEST}: cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        problems.append(f"{MANIFEST}: not UTF-8 text")
+    except RecordError as error:
+        problems.append(str(error))
+    else:
+        if content != render_manifest(manifest):
+            problems.append(f"{MANIFEST}: is not in its canonical form")
+        return manifest
+    return None
+
+
+def _check_files(path: Path, manifest: Manifest, digests: Mapping[str, str]) -> list[str]:
+    problems = []
+    expected = {entry.path: entry for entry in manifest.files}
+    for name in sorted(expected.keys() - digests.keys()):
+        problems.append(f"{MANIFEST} > {name}: the file is missing")
+    for name in sorted(digests.keys() - expected.keys() - {MANIFEST, CHECKSUMS}):
+        problems.append(f"{name}: an extra file that the manifest does not name")
+    for name in sorted(expected.keys() & digests.keys()):
+        size = (path / name).stat().st_size
+        if size != expected[name].bytes:
+            problems.append(f"{name}: {size} bytes, the manifest says {expected[name].bytes}")
+        elif digests[name] != expected[name].sha256:
+            problems.append(f"{name}: sha256 is {digests[name][:12]}…, the manifest says {expected[name].sha256[:12]}…")
+    return problems
+
+
+def _check_checksums(path: Path, digests: Mapping[str, str]) -> list[str]:
+    if CHECKSUMS not in digests:
+        return [f"{CHECKSUMS}: the file is missing"]
+    others = {name: digest for name, digest in digests.items() if name != CHECKSUMS}
+    said = (path / CHECKSUMS).read_bytes().splitlines()
+    true = render_checksums(others).splitlines()
+    names = {line[66:].decode("utf-8", "replace") for line in set(said) ^ set(true)}
+    if not names and said != true:
+        return [f"{CHECKSUMS}: its lines are not in order, or stand there twice"]
+    return [f"{CHECKSUMS} > {name}: does not say what the file is" for name in sorted(names)]
+
+
+def _check_parquet(path: Path, table: Table, tables: Tables) -> list[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from heta_data.release.parquet import to_table
+
+    name = f"{table.stem}.parquet"
+    try:
+        # Bytes and not a path: pyarrow would otherwise read folder names as columns.
+        found = pq.read_table(pa.BufferReader((path / name).read_bytes()))
+    except OSError as error:  # pyarrow's own errors of a broken file are OSErrors too
+        return [f"{name}: cannot be read: {str(error).splitlines()[0]}"]
+    except pa.ArrowException as error:
+        return [f"{name}: cannot be read: {str(error).splitlines()[0]}"]
+    expected = to_table(tables.rows(table), table.record_type)
+    if found.num_rows != expected.num_rows:
+        return [f"{name}: {found.num_rows} rows, {table.stem}.jsonl has {expected.num_rows}"]
+    if not found.equals(expected):
+        return [f"{name}: does not say the same as {table.stem}.jsonl"]
+    return []
+
+
+def _check_summary(manifest: Manifest, tables: Tables) -> list[str]:
+    problems = []
+    for name, value in summarise(tables).items():
+        said = getattr(manifest, name)
+        if said != value:
+            problems.append(f"{MANIFEST} > {name}: says {said!r}, the rows give {value!r}")
+    for name, value in describe_origin(tables).items():
+        if manifest.provenance.get(name) != value:
+            problems.append(f"{MANIFEST} > provenance > {name}: does not say what the rows say")
+    counts = {f"{table.stem}.{end}": len(tables.rows(table)) for table in TABLES for end in ("jsonl", "parquet")}
+    for entry in manifest.files:
+        if entry.rows != counts.get(entry.path):
+            problems.append(
+                f"{MANIFEST} > files > {entry.path}: says {entry.rows} rows, there are {counts.get(entry.path)}"
+            )
+    for table in TABLES:
+        rows = tables.rows(table)
+        if not rows:
+            problems.append(f"{table.name}: the table is empty")
+        if list(rows) != sorted(rows, key=table.order):
+            problems.append(f"{table.name}: the rows are not in order")
+    return problems
+
+
+def _check_notices(manifest: Manifest, tables: Tables, digests: Mapping[str, str]) -> list[str]:
+    wanted = licence_ids(tables, manifest.licence)
+    said = [licence.id for licence in manifest.licences]
+    problems = [] if said == wanted else [f"{MANIFEST} > licences: says {said}, the rows need {wanted}"]
+    for licence in wanted:
+        if f"LICENSES/{licence}.txt" not in digests:
+            problems.append(f"LICENSES/{licence}.txt: the notice is missing")
+    return problems
+
+
+def _check_card(path: Path, manifest: Manifest) -> list[str]:
+    try:
+        card = (path / CARD).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return [f"{CARD}: cannot be read: {error}"]
+    if manifest.simulated and BANNER not in card:
+        return [f"{CARD}: labels are simulated and the card does not say so"]
+    if not manifest.simulated and BANNER in card:
+        return [f"{CARD}: the card says that labels are simulated, and none is"]
+    return []

@@ -1,0 +1,156 @@
+"""MANIFEST.json: what a release holds, counted from its rows, and the checksum of every file."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version as installed_version
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+
+from heta_data.records import MetricResult, Part, PlainJson, RaterKind, Record, content_hash
+from heta_data.release.licences import Licence, used_licences
+from heta_data.release.tables import TABLES, Tables
+
+MANIFEST = "MANIFEST.json"
+CHECKSUMS = "SHA256SUMS"
+CARD = "README.md"
+VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+class ReleaseSettings(BaseModel):
+    """[release]: how the bundle is called and what its own licence is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] | None = None
+    """Goes in front of the version in the folder's name."""
+    title: Annotated[str, Field(min_length=1)] = "HETA bench release"
+    licence: str = "CC-BY-4.0"
+    """Of labels, gold labels and attributions; each text of an item keeps its own."""
+    licences: dict[str, str] = Field(default_factory=dict)
+    """Identifier -> address of licences that the toolkit does not know."""
+
+
+class FileEntry(Part):
+    """One file of the bundle; `rows` where it is a table."""
+
+    path: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    bytes: NonNegativeInt
+    rows: NonNegativeInt | None = None
+
+
+class Manifest(Record):
+    """What a release holds. Every field but the title can be computed again from the rows."""
+
+    record: Literal["release"] = "release"
+    name: str | None
+    version: Annotated[str, Field(pattern=f"^{VERSION.pattern}$")]
+    title: str
+    content_fingerprint: str
+    """Content hash over all rows without their measured fields (seconds, memory)."""
+    simulated: bool
+    """Whether any label or gold label comes from scripted raters."""
+    counts: dict[str, int]
+    """Rows of each table."""
+    raters: dict[RaterKind, int]
+    """Raters of each kind."""
+    licence: str
+    licences: tuple[Licence, ...]
+    agreement: tuple[MetricResult, ...]
+    """What raters agree on, as `heta evaluate run` found it; empty where it was not run."""
+    provenance: PlainJson
+    files: tuple[FileEntry, ...]
+
+
+def summarise(tables: Tables) -> dict[str, Any]:
+    """The manifest's fields that follow from the rows alone."""
+    raters = {(labels.kind, labels.rater) for labels in tables.labels}
+    kinds = {kind for kind, _ in raters} | {kind for gold in tables.gold for kind in gold.kinds}
+    return {
+        "content_fingerprint": content_hash(
+            {table.name: sorted(row.fingerprint() for row in tables.rows(table)) for table in TABLES}
+        ),
+        "simulated": "simulated" in kinds,
+        "counts": {table.name: len(tables.rows(table)) for table in TABLES},
+        "raters": dict(sorted(Counter(kind for kind, _ in raters).items())),
+    }
+
+
+def describe_origin(tables: Tables) -> dict[str, Any]:
+    """How the rows came about, as far as they say it themselves: campaigns, models, methods, libraries."""
+    attributions = tables.attributions
+    methods = {(row.method, row.config_hash): row.config for row in attributions}
+    return {
+        "campaigns": sorted({labels.campaign_hash for labels in tables.labels}),
+        "isolation": sorted({labels.isolation for labels in tables.labels}),
+        "consent_versions": sorted({labels.consent_version for labels in tables.labels if labels.consent_version}),
+        "segmentations": sorted(
+            {row.segmentation for row in tables.labels} | {row.segmentation for row in tables.gold}
+        ),
+        "gold_methods": sorted({gold.method for gold in tables.gold}),
+        "models": [
+            {"name": name, "revision": revision, "tokenizer": tokenizer}
+            for name, revision, tokenizer in sorted(
+                {(row.model, row.model_revision, row.tokenizer) for row in attributions if row.model != "none"}
+            )
+        ],
+        "methods": [
+            {"method": method, "config_hash": config_hash, "config": methods[(method, config_hash)]}
+            for method, config_hash in sorted(methods)
+        ],
+        "libraries": [dict(pairs) for pairs in sorted({tuple(sorted(row.versions.items())) for row in attributions})],
+    }
+
+
+def make_manifest(
+    tables: Tables,
+    files: Mapping[str, bytes],
+    *,
+    version: str,
+    settings: ReleaseSettings,
+    licences: Sequence[Licence],
+    agreement: Iterable[MetricResult],
+) -> Manifest:
+    """The manifest of a bundle whose other files are `files` (path -> content)."""
+    rows = {f"{table.stem}.{ending}": len(tables.rows(table)) for table in TABLES for ending in ("jsonl", "parquet")}
+    built = {name: installed_version(name) for name in ("heta-bench", "pyarrow")}
+    return Manifest(
+        name=settings.name,
+        version=version,
+        title=settings.title,
+        **summarise(tables),
+        licence=settings.licence,
+        licences=tuple(licences),
+        agreement=tuple(agreement),
+        provenance={"built_with": built, **describe_origin(tables)},
+        files=tuple(
+            FileEntry(path=path, sha256=sha256(content), bytes=len(content), rows=rows.get(path))
+            for path, content in sorted(files.items())
+        ),
+    )
+
+
+def licence_ids(tables: Tables, labels_licence: str) -> list[str]:
+    """Identifiers of every licence that the bundle must carry a notice of, sorted."""
+    return sorted({*used_licences(tables.items), labels_licence})
+
+
+def render_manifest(manifest: Manifest) -> bytes:
+    """The manifest as indented JSON with sorted keys."""
+    data = manifest.model_dump(mode="json")
+    return (json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
+
+
+def render_checksums(checksums: Mapping[str, str]) -> bytes:
+    """Path -> sha256 in the form that `sha256sum --check` reads."""
+    return "".join(f"{digest}  {path}\n" for path, digest in sorted(checksums.items())).encode("utf-8")
+
+
+def sha256(content: bytes) -> str:
+    """The sha256 of `content` in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()

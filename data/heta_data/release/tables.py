@@ -1,0 +1,105 @@
+"""The tables of a release: which record type each holds, how rows are read, made fit to publish, and ordered."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from heta_data.jsonl import collect_records
+from heta_data.records import AttributionRecord, GoldLabels, Item, Record, TokenLabels
+from heta_data.workspace import Workspace
+
+
+class Table(NamedTuple):
+    """One table of a release."""
+
+    name: str
+    record_type: type[Record]
+    order: Callable[[Any], tuple[object, ...]]
+    """Sort key of its rows."""
+    remedy: str
+    """What makes it, for the message when it is missing."""
+
+    @property
+    def stem(self) -> str:
+        """Path below the bundle without the ending: `.jsonl` and `.parquet` hold the same rows."""
+        return f"data/{self.name}/{self.name}"
+
+
+TABLES = (
+    Table("items", Item, lambda row: (row.source, row.source_id, row.id), "build items with `heta data build`"),
+    Table(
+        "labels",
+        TokenLabels,
+        lambda row: (row.item_id, row.arm, row.round, row.rater),
+        "collect labels and `heta campaign pull` them",
+    ),
+    Table("gold", GoldLabels, lambda row: (row.item_id, row.method, row.arms), "make them with `heta evaluate run`"),
+    Table("attributions", AttributionRecord, lambda row: row.key, "make them with `heta data attribute`"),
+)
+
+
+@dataclass
+class Tables:
+    """All rows of a release, sorted."""
+
+    items: list[Item] = field(default_factory=list)
+    labels: list[TokenLabels] = field(default_factory=list)
+    gold: list[GoldLabels] = field(default_factory=list)
+    attributions: list[AttributionRecord] = field(default_factory=list)
+
+    def rows(self, table: Table) -> Sequence[Record]:
+        """The rows of one table."""
+        rows: Sequence[Record] = getattr(self, table.name)
+        return rows
+
+
+def read_workspace(workspace: Workspace) -> tuple[Tables, list[str]]:
+    """The rows of a working folder as they will be published, and a problem for each line or table that is missing."""
+    tables, problems = Tables(), []
+    sources = {
+        "items": [workspace.items],
+        "labels": [workspace.labels],
+        "gold": [workspace.gold],
+        "attributions": sorted(workspace.attributions.glob("*/*.jsonl")),
+    }
+    for table in TABLES:
+        rows: list[Any] = []
+        found: list[str] = []
+        for path in sources[table.name]:
+            if path.exists():
+                read, bad = collect_records(path, table.record_type)
+                rows += read
+                found += bad
+        if not rows and not found:
+            problems.append(f"{table.name}: the table is missing or empty: {table.remedy}")
+        problems += found
+        setattr(tables, table.name, sorted(map(publishable, rows), key=table.order))
+    return tables, problems
+
+
+def read_bundle(root: Path) -> tuple[Tables, list[str]]:
+    """The rows of a bundle, and a problem for each line that cannot be read."""
+    tables, problems = Tables(), []
+    for table in TABLES:
+        rows, bad = collect_records(root / f"{table.stem}.jsonl", table.record_type)
+        problems += [problem.removeprefix(f"{root}/") for problem in bad]
+        setattr(tables, table.name, rows)
+    return tables, problems
+
+
+def publishable(record: Record) -> Record:
+    """The record without what could lead to a person.
+
+    Of the origin of labels the server's address goes and times are cut to the day; the time a rater took is rounded
+    to a second. Ids of project, task and annotation stay: they mean something only to who runs the server.
+    """
+    if not isinstance(record, TokenLabels):
+        return record
+    origin = record.origin
+    if origin is not None:
+        origin = origin.model_copy(
+            update={"url": "", "created_at": origin.created_at[:10], "updated_at": origin.updated_at[:10]}
+        )
+    seconds = float(round(record.seconds)) if record.seconds is not None else None
+    return record.model_copy(update={"origin": origin, "seconds": seconds})

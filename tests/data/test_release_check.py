@@ -1,0 +1,158 @@
+"""`heta release check` needs a bundle alone and finds every kind of damage, also where checksums were made to fit."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers.sample_records import file_contents, fill_folder
+from heta_data.release import build_release, check_release
+from heta_data.release.card import BANNER
+from heta_data.release.manifest import render_checksums, render_manifest
+from heta_data.workspace import Workspace
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return build_release(fill_folder(tmp_path / "folder"), "1.0.0").path
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_any_changed_byte_is_found(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    folder = tmp_path_factory.getbasetemp() / "changed-byte"
+    if not folder.exists():
+        fill_folder(folder)
+    bundle = build_release(Workspace(folder), "1.0.0").path
+    name = data.draw(st.sampled_from(sorted(file_contents(bundle))))
+    whole = (bundle / name).read_bytes()
+    place = data.draw(st.integers(0, len(whole) - 1))
+    flipped = bytes([whole[place] ^ data.draw(st.integers(1, 255))])
+    (bundle / name).write_bytes(whole[:place] + flipped + whole[place + 1 :])
+    try:
+        problems = check_release(bundle).problems
+    finally:
+        (bundle / name).write_bytes(whole)
+    assert any(name in problem for problem in problems), problems
+
+
+def seal(bundle: Path, **changes: Any) -> None:
+    """Make manifest and checksums fit the files again, as somebody who covers up a change would."""
+    manifest = check_release(bundle).manifest
+    assert manifest is not None
+    entries = []
+    for entry in manifest.files:
+        content = (bundle / entry.path).read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        entries.append(entry.model_copy(update={"sha256": digest, "bytes": len(content)}))
+    manifest = manifest.model_copy(update={"files": tuple(entries), **changes})
+    (bundle / "MANIFEST.json").write_bytes(render_manifest(manifest))
+    others = {name: content for name, content in file_contents(bundle).items() if name != "SHA256SUMS"}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in others.items()}
+    (bundle / "SHA256SUMS").write_bytes(render_checksums(digests))
+
+
+def edit(bundle: Path, table: str, change: Callable[[list[dict[str, Any]]], object]) -> None:
+    path = bundle / f"data/{table}/{table}.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    change(rows)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+COVERED: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a label turned over": (
+        lambda b: edit(b, "labels", lambda rows: rows[0]["labels"].__setitem__(0, 1)),
+        "MANIFEST.json > content_fingerprint: says",
+    ),
+    "a row less": (
+        lambda b: edit(b, "gold", lambda rows: rows.pop()),
+        "gold.parquet: 3 rows, data/gold/gold.jsonl has",
+    ),
+    "an item less": (lambda b: edit(b, "items", lambda rows: rows.pop()), "> the item is not in this release"),
+    "rows in another order": (lambda b: edit(b, "items", lambda rows: rows.reverse()), "items: the rows are not in"),
+    "a changed prompt": (
+        lambda b: edit(b, "items", lambda rows: rows[0].update(prompt=rows[0]["prompt"] + "!")),
+        "data/items/items.jsonl:1: id is",
+    ),
+    "an unknown field": (
+        lambda b: edit(b, "labels", lambda rows: rows[0].update(e_mail="x")),
+        "data/labels/labels.jsonl:1:e_mail: Extra inputs",
+    ),
+    "an e-mail address": (
+        lambda b: edit(b, "attributions", lambda rows: rows[1].update(notes=["write to ada@example.org"])),
+        "attributions > row 2 > notes.0: holds an e-mail address",
+    ),
+    "a server's address": (
+        lambda b: edit(b, "labels", lambda rows: rows[0]["origin"].update(url="http://127.0.0.1")),
+        "the origin holds a server's address",
+    ),
+    "simulated raters called people": (
+        lambda b: edit(b, "labels", lambda rows: [row.update(rater="sim-" + row["rater"][-1]) for row in rows]),
+        "scripted by its name, but the labels say 'human'",
+    ),
+    "Parquet of something else": (
+        lambda b: shutil.copyfile(b / "data/gold/gold.parquet", b / "data/items/items.parquet") and None,
+        "items.parquet: does not say the same",
+    ),
+    "Parquet that is none": (
+        lambda b: (b / "data/items/items.parquet").write_bytes(b"PAR1") and None,
+        "data/items/items.parquet: cannot be read",
+    ),
+    "a card with a banner": (
+        lambda b: (b / "README.md").write_text(BANNER) and None,
+        "README.md: the card says that labels are simulated, and none is",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", COVERED)
+def test_a_change_is_found_although_the_checksums_were_made_to_fit(bundle: Path, case: str) -> None:
+    spoil, message = COVERED[case]
+    spoil(bundle)
+    assert any("sha256" in problem or "bytes" in problem for problem in check_release(bundle).problems)
+    seal(bundle)
+    problems = check_release(bundle).problems
+    assert any(message in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"simulated": True}, "MANIFEST.json > simulated: says True, the rows give False"),
+        ({"raters": {"human": 3}}, "MANIFEST.json > raters: says {'human': 3}"),
+        ({"counts": {}}, "MANIFEST.json > counts: says {}"),
+        ({"provenance": {}}, "MANIFEST.json > provenance > campaigns: does not say what the rows say"),
+        ({"licences": ()}, "licence 'CC-BY-4.0' is not known"),
+        ({"version": "one"}, "MANIFEST.json:version: String should match pattern"),
+    ],
+)
+def test_a_manifest_that_is_not_true_is_found(bundle: Path, changes: dict[str, Any], message: str) -> None:
+    seal(bundle, **changes)
+    problems = check_release(bundle).problems
+    assert any(problem.startswith(message) or message in problem for problem in problems), problems
+
+
+def test_files_too_many_too_few_and_links_are_found(bundle: Path) -> None:
+    (bundle / "notes.txt").write_text("x")
+    (bundle / "LICENSES/CC-BY-4.0.txt").unlink()
+    (bundle / "link").symlink_to(bundle / "README.md")
+    problems = check_release(bundle).problems
+    assert "notes.txt: an extra file that the manifest does not name" in problems
+    assert "MANIFEST.json > LICENSES/CC-BY-4.0.txt: the file is missing" in problems
+    assert "link: is no plain file; a bundle holds files and folders only" in problems
+
+
+@pytest.mark.parametrize("name", ["MANIFEST.json", "SHA256SUMS", "README.md", "data/items/items.jsonl"])
+def test_a_missing_part_does_not_stop_the_check(bundle: Path, name: str) -> None:
+    (bundle / name).unlink()
+    assert any(problem.startswith(name) or f"> {name}" in problem for problem in check_release(bundle).problems)
+
+
+def test_no_folder_is_one_problem(tmp_path: Path) -> None:
+    assert check_release(tmp_path / "none").problems == (f"{tmp_path / 'none'}: no such folder",)
