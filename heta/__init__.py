@@ -1,3 +1,57 @@
 """HETA bench: how much each input token mattered for a token that a language model generates."""
 
-__all__: list[str] = []
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heta.api import attribute
+    from heta.methods.base import METHODS, Method, create_method
+    from heta.model import LoadedModel, load_model, wrap_model
+    from heta.prepared import Prepared, prepare
+    from heta.records import Attribution, ModelIdentity, Span, Target
+
+__all__ = [
+    "METHODS",
+    "Attribution",
+    "LoadedModel",
+    "Method",
+    "ModelIdentity",
+    "Prepared",
+    "Span",
+    "Target",
+    "attribute",
+    "create_method",
+    "load_model",
+    "prepare",
+    "wrap_model",
+]
+
+# Imported on first use: `import heta` stays free of torch, transformers and pydantic.
+_HOMES = {
+    "METHODS": "heta.methods.base",
+    "Attribution": "heta.records",
+    "LoadedModel": "heta.model",
+    "Method": "heta.methods.base",
+    "ModelIdentity": "heta.records",
+    "Prepared": "heta.prepared",
+    "Span": "heta.records",
+    "Target": "heta.records",
+    "attribute": "heta.api",
+    "create_method": "heta.methods.base",
+    "load_model": "heta.model",
+    "prepare": "heta.prepared",
+    "wrap_model": "heta.model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names, imported from where they live."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'heta' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,227 @@
+"""Language models ready to be explained: weights frozen, float32, with their identity and a literal tokenizer."""
+
+import hashlib
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from heta.errors import ConfigError, IncompatibleModel, suggest
+from heta.fetch import CATALOGUE, MARKER, cache_dir, cached_model, weights_digest
+from heta.records import ModelIdentity
+
+if TYPE_CHECKING:
+    import torch
+    from tokenizers import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+DTYPES = ("float32", "float64")
+"""Half precision is off by 20 to 33 % in the curvature, so it is refused rather than trusted."""
+Dtype = Literal["float32", "float64"]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A causal language model and its tokenizer. Passes hold `lock`: one model serves one thread at a time."""
+
+    module: "torch.nn.Module"
+    tokenizer: Any
+    """The transformers tokenizer it came with; `encoder` is what texts go through."""
+    encoder: "Tokenizer"
+    """Private copy of the fast tokenizer: literal text stays literal, offsets keep their blanks."""
+    identity: ModelIdentity
+    window: int | None
+    """Longest input in tokens, or None where positions have no limit."""
+    bos: int | None
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @property
+    def device(self) -> "torch.device":
+        """Where inputs have to go."""
+        return self.embedding.weight.device
+
+    @property
+    def dtype(self) -> "torch.dtype":
+        """Precision of every pass."""
+        return self.embedding.weight.dtype
+
+    @property
+    def embedding(self) -> "torch.nn.Embedding":
+        """The input embedding; calling it also applies the scale that some families put on it."""
+        return self.module.get_input_embeddings()  # type: ignore[operator,no-any-return]
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of `token_ids`, special tokens included, blanks as they are."""
+        return str(
+            self.tokenizer.decode(list(token_ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        )
+
+
+def load_model(
+    name: str, *, device: str | None = None, dtype: str = "float32", revision: str | None = None
+) -> LoadedModel:
+    """Load a causal language model.
+
+    Args:
+        name: a name of the catalogue (`smollm2`, `gemma3-270m`), a folder, or a hub id.
+        device: a torch device; by default the first CUDA device, or the CPU.
+        dtype: `float32` or `float64`.
+        revision: branch, tag or commit of a hub id.
+
+    Raises:
+        ConfigError: an unknown dtype or device, a name that leads nowhere, a model that was not fetched yet.
+        IncompatibleModel: no fast tokenizer, or no causal decoder.
+    """
+    if dtype not in DTYPES:
+        raise ConfigError(f"dtype is {dtype!r}, allowed are {', '.join(DTYPES)} (curvature is wrong in half precision)")
+    folder = _folder(name)
+    if folder is not None and revision is not None:
+        raise ConfigError(f"revision {revision!r} was given for the local model {name!r}; revisions belong to hub ids")
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    target = _device(device)
+    where: dict[str, Any] = {"local_files_only": True} if folder is not None else {"revision": revision}
+    source = name if folder is None else folder
+    try:
+        with quiet_transformers():
+            config = AutoConfig.from_pretrained(source, **where)
+            if getattr(config, "is_encoder_decoder", False):
+                raise IncompatibleModel(f"{name} is an encoder-decoder; only causal decoders are supported")
+            tokenizer = AutoTokenizer.from_pretrained(source, **where)
+            module = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), **where)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ConfigError(
+            f"cannot load model {name!r}: {reason} (a name of {', '.join(CATALOGUE)}, a folder with a"
+            " saved transformers model, or a hub id)"
+        ) from error
+    if folder is not None:
+        commit = _local_revision(folder)
+    else:
+        commit = getattr(module.config, "_commit_hash", None) or revision or "unknown"
+    short = name if name in CATALOGUE or folder is None else folder.resolve().name
+    return wrap_model(module.to(target), tokenizer, name=short, revision=commit)
+
+
+def wrap_model(module: Any, tokenizer: Any, *, name: str, revision: str = "unknown") -> LoadedModel:
+    """A `LoadedModel` around a transformers model and tokenizer that are already in memory.
+
+    Parameters are frozen and the module goes into evaluation mode, in place.
+
+    Raises:
+        IncompatibleModel: no fast tokenizer, an encoder-decoder, or a precision that cannot be trusted.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise IncompatibleModel(
+            f"{name} has no fast tokenizer ({type(tokenizer).__name__}); character offsets need one: save it with a"
+            " tokenizer.json"
+        )
+    if getattr(module.config, "is_encoder_decoder", False):
+        raise IncompatibleModel(f"{name} is an encoder-decoder; only causal decoders are supported")
+    weight = module.get_input_embeddings().weight
+    dtype = str(weight.dtype).removeprefix("torch.")
+    if dtype not in DTYPES:
+        raise IncompatibleModel(f"{name} is in {dtype}; load it in one of {', '.join(DTYPES)}")
+    module.eval()
+    module.requires_grad_(False)
+    encoder = _literal_encoder(backend)
+    digest = hashlib.sha256(encoder.to_str().encode("utf-8")).hexdigest()[:12]
+    text_config = module.config.get_text_config(decoder=True)
+    return LoadedModel(
+        module=module,
+        tokenizer=tokenizer,
+        encoder=encoder,
+        identity=ModelIdentity(name=name, revision=revision, tokenizer=f"{type(tokenizer).__name__}:{digest}"),
+        window=getattr(text_config, "max_position_embeddings", None),
+        bos=getattr(tokenizer, "bos_token_id", None),
+    )
+
+
+def _literal_encoder(backend: "Tokenizer") -> "Tokenizer":
+    from tokenizers import Tokenizer, processors
+
+    copy = Tokenizer.from_str(backend.to_str())
+    copy.no_truncation()
+    copy.no_padding()
+    # A post-processor would add special tokens and cut blanks off offsets; this one does neither.
+    copy.post_processor = processors.ByteLevel(trim_offsets=False)
+    copy.encode_special_tokens = True
+    return copy
+
+
+def _folder(name: str) -> Path | None:
+    """The local folder that `name` stands for, or None for a hub id."""
+    if name in CATALOGUE:
+        folder = cached_model(name)
+        if folder is None:
+            raise ConfigError(f"model {name!r} is not in the cache yet: run `heta model get {name}`")
+        return folder
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name:
+        raise ConfigError(f"model {name!r}: no such folder; give a folder with a saved transformers model or a hub id")
+    if "/" not in name and (near := suggest(name, CATALOGUE)):
+        raise ConfigError(f"model {name!r} is neither a folder nor a name of the catalogue{near}")
+    return None
+
+
+def _device(device: str | None) -> "torch.device":
+    import torch
+
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        target = torch.device(device)
+        torch.empty(0, device=target)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"device {device!r} cannot be used: {reason}; try cpu or cuda") from error
+    return target
+
+
+def _local_revision(folder: Path) -> str:
+    """`weights_digest`, remembered in the cache by path, size and time of change: hashing gigabytes takes seconds."""
+    marker = folder / MARKER
+    if marker.is_file():
+        return str(json.loads(marker.read_text(encoding="utf-8"))["weights"])
+    files = sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")])
+    state = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+    key = hashlib.sha256(json.dumps([str(folder.resolve()), state]).encode("utf-8")).hexdigest()
+    kept = cache_dir() / "fingerprints" / key
+    if kept.is_file():
+        return kept.read_text(encoding="ascii")
+    digest = weights_digest(folder)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(f".{os.getpid()}")
+        partial.write_text(digest, encoding="ascii")
+        partial.replace(kept)
+    except OSError as error:
+        logger.warning("fingerprint of %s cannot be kept in %s: %s", folder, kept.parent, error)
+    return digest
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """No progress bars and no load reports from transformers inside: a library does not write to the terminal."""
+    from transformers.utils import logging as transformers_logging
+
+    level = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()

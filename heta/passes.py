@@ -1,0 +1,155 @@
+"""Forward passes of one prompt and target: one full pass, then cheap ones over suffixes.
+
+The mask is causal, so changing token i changes nothing before i: the keys and values of the one full pass serve as
+the prefix of every later one. Inputs are embeddings throughout; parameters are frozen.
+"""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers.cache_utils import DynamicCache
+
+from heta.errors import IncompatibleModel, NumericalError
+from heta.model import LoadedModel
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True)
+class BasePass:
+    """What one full forward pass leaves behind. `pos` runs over prompt and target without the last target token."""
+
+    embeddings: Tensor
+    """`[1, pos, d_model]`."""
+    keys_values: tuple[tuple[Tensor, Tensor], ...]
+    """Per layer, each `[1, kv_head, pos, d_head]`."""
+    read: tuple[int, ...]
+    """Positions whose logits predict the target tokens, one a step, increasing."""
+    target_ids: Tensor
+    """`[step]`."""
+    log_probs: Tensor
+    """`[step, vocab]` float64, nats."""
+
+    @property
+    def length(self) -> int:
+        """Number of input positions."""
+        return self.embeddings.shape[1]
+
+
+def base_pass(model: LoadedModel, input_ids: Sequence[int], read: Sequence[int], target_ids: Sequence[int]) -> BasePass:
+    """Run the whole input once and keep its keys and values.
+
+    Args:
+        model: the model.
+        input_ids: prompt and target tokens, `[pos]`.
+        read: positions whose logits predict `target_ids`, `[step]`.
+        target_ids: the tokens that are explained, `[step]`.
+
+    Raises:
+        IncompatibleModel: the model keeps no plain keys and values for every position.
+        NumericalError: the model's own logits are not finite.
+    """
+    with torch.no_grad():
+        embeddings = model.embedding(torch.tensor([list(input_ids)], device=model.device))
+        cache = DynamicCache()
+        logits = _logits(model, embeddings, cache, read)
+    layers: list[tuple[Tensor, Tensor]] = []
+    for layer in cache.layers:
+        keys, values = getattr(layer, "keys", None), getattr(layer, "values", None)
+        if keys is None or values is None or keys.shape[-2] != len(input_ids):
+            raise IncompatibleModel(
+                f"{model.identity.name} ({type(model.module).__name__}) does not keep keys and values of every"
+                " position in every layer; recurrent and cache-sharing families are not supported"
+            )
+        layers.append((keys, values))
+    if not torch.isfinite(logits).all():
+        raise NumericalError(f"logits of {model.identity.name} are not finite in {model.dtype}")
+    return BasePass(
+        embeddings=embeddings,
+        keys_values=tuple(layers),
+        read=tuple(read),
+        target_ids=torch.tensor(list(target_ids), device=model.device),
+        log_probs=logits[0].double().log_softmax(-1),
+    )
+
+
+def suffix_start(base: BasePass, position: int) -> int:
+    """Where a pass has to begin in which `position` and later ones may change, so that every step is still read."""
+    return min(position, base.read[0])
+
+
+def suffix_logits(model: LoadedModel, base: BasePass, start: int, suffix: Tensor) -> Tensor:
+    """Logits `[batch, step, vocab]` with the embeddings from `start` on replaced by `suffix` `[batch, pos, d_model]`."""
+    batch = suffix.shape[0]
+    cache = DynamicCache()
+    if start > 0:
+        for layer, (keys, values) in enumerate(base.keys_values):
+            cache.update(
+                keys[:, :, :start].expand(batch, -1, -1, -1), values[:, :, :start].expand(batch, -1, -1, -1), layer
+            )
+    return _logits(model, suffix, cache, [position - start for position in base.read])
+
+
+def target_log_prob(base: BasePass, logits: Tensor) -> Tensor:
+    """Log-probability of the whole target, `[batch]` nats, from `[batch, step, vocab]` logits."""
+    steps = base.target_ids.expand(logits.shape[0], -1).unsqueeze(-1)
+    chosen = logits.gather(-1, steps).squeeze(-1)
+    return (chosen - logits.logsumexp(-1)).sum(-1)
+
+
+def row_batches(positions: Sequence[int], length: int, budget: int) -> Iterator[range]:
+    """Ranges of consecutive rows that run together, each row from its range's first position to the end.
+
+    Args:
+        positions: first changed position of each row, not decreasing.
+        length: number of input positions.
+        budget: most tokens in one pass; a single row longer than that still runs, alone.
+    """
+    begin = 0
+    while begin < len(positions):
+        rows = max(1, budget // max(1, length - positions[begin]))
+        end = min(len(positions), begin + rows)
+        yield range(begin, end)
+        begin = end
+
+
+def greedy_tokens(model: LoadedModel, base: BasePass, count: int) -> list[int]:
+    """The model's own greedy continuation of the prompt, `count` tokens.
+
+    As long as it agrees with the target, the base pass already knows the next token; after that, one short pass each.
+    """
+    chosen: list[int] = []
+    for step in range(count):
+        if step < len(base.read) and chosen == base.target_ids[:step].tolist():
+            chosen.append(int(base.log_probs[step].argmax()))
+            if chosen == base.target_ids[: step + 1].tolist():
+                continue
+        break
+    prompt = base.read[0] + 1
+    cache = DynamicCache()
+    for layer, (keys, values) in enumerate(base.keys_values):
+        cache.update(keys[:, :, :prompt], values[:, :, :prompt], layer)
+    fed = 0
+    with torch.no_grad():
+        while len(chosen) < count:
+            new = torch.tensor([chosen[fed:]], device=model.device)
+            fed = len(chosen)
+            logits = _logits(model, model.embedding(new), cache, [new.shape[1] - 1])
+            chosen.append(int(logits[0, -1].argmax()))
+    return chosen
+
+
+def _logits(model: LoadedModel, embeddings: Tensor, cache: DynamicCache, read: Sequence[int]) -> Tensor:
+    """One pass; the vocabulary projection runs only at the positions `read`, counted from the pass's start."""
+    index = torch.tensor(list(read), device=embeddings.device)
+    # No mask and no position ids: with a cache every family derives both itself, sliding windows included.
+    arguments = {"inputs_embeds": embeddings, "past_key_values": cache, "use_cache": True}
+    if "logits_to_keep" in inspect.signature(model.module.forward).parameters:
+        logits = model.module(**arguments, logits_to_keep=index).logits
+    else:
+        logits = model.module(**arguments).logits[:, index]
+    if not isinstance(logits, Tensor):
+        raise IncompatibleModel(f"{model.identity.name} gives no logits; a causal language model is needed")
+    return logits
