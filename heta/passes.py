@@ -81,7 +81,7 @@ def suffix_start(base: BasePass, position: int) -> int:
 
 
 def suffix_logits(model: LoadedModel, base: BasePass, start: int, suffix: Tensor) -> Tensor:
-    """Logits `[batch, step, vocab]` with the embeddings from `start` on replaced by `suffix` `[batch, pos, d_model]`."""
+    """Logits `[batch, step, vocab]` with embeddings from `start` on replaced by `suffix` `[batch, pos, d_model]`."""
     batch = suffix.shape[0]
     cache = DynamicCache()
     if start > 0:
