@@ -1,8 +1,301 @@
-"""`heta campaign`."""
+"""`heta campaign`: plan, push, follow and fetch a round of labelling."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from heta_data.options import folder_option, json_option
+
+if TYPE_CHECKING:
+    from heta_annotation.connection import Connection
+    from heta_annotation.plan import Plan
+    from heta_annotation.progress import ArmStatus
+    from heta_data.records import Arm
+    from heta_data.workspace import Workspace
 
 
 @click.group()
 def campaign() -> None:
-    """campaign."""
+    """Have people mark words, in Label Studio.
+
+    A campaign has up to two arms, each on a local server of its own name: raters of the blind arm see no attribution,
+    those of the assisted arm see one method's. What it is, stands under [campaign] in heta.toml.
+    """
+
+
+@campaign.command()
+@folder_option
+@json_option
+@click.pass_context
+def plan(ctx: click.Context, folder: Path, as_json: bool) -> None:
+    """Say what the campaign will be, before anything is sent; exit code 1 if something is wrong with it.
+
+    \b
+    Example: heta campaign plan -C my-benchmark
+    """
+    from heta_annotation.plan import plan as make_plan
+    from heta_data.workspace import Workspace
+
+    planned = make_plan(Workspace(folder))
+    if as_json:
+        click.echo(json.dumps(_plan_document(planned), indent=2, ensure_ascii=False))
+    else:
+        _say_plan(planned)
+    if planned.problems:
+        ctx.exit(1)
+
+
+@campaign.command()
+@folder_option
+@click.option("--dry-run", is_flag=True, help="Say what would be sent; ask the servers, write nothing.")
+@json_option
+def push(folder: Path, dry_run: bool, as_json: bool) -> None:
+    """Send the campaign to its servers. Doing it again changes nothing; after an accident it goes on.
+
+    \b
+    Example: heta studio start blind assisted -C my-benchmark
+             heta campaign push -C my-benchmark
+    """
+    from heta_annotation.plan import plan as make_plan
+    from heta_annotation.push import preview
+    from heta_annotation.push import push as send
+    from heta_data.workspace import Workspace
+
+    workspace = Workspace(folder)
+    planned = make_plan(workspace)
+    planned.check()
+    connections = _connect(workspace, [arm.arm for arm in planned.arms])
+    if dry_run:
+        waiting = preview(workspace, planned, connections)
+        if as_json:
+            click.echo(json.dumps({"campaign_hash": planned.campaign_hash, "to_send": waiting}))
+            return
+        _say_plan(planned)
+        for name, number in waiting.items():
+            click.echo(f"{name}: {number} tasks to send to {connections[name].url}")
+        return
+    with _bar("push") as progress:
+        pushed = send(workspace, connections, progress=progress)
+    if as_json:
+        click.echo(json.dumps([asdict(arm) for arm in pushed], indent=2))
+        return
+    for arm in pushed:
+        click.echo(
+            f"{arm.arm}: {arm.sent} tasks sent, {arm.present} there before, {arm.predictions} predictions; "
+            f"read back and equal ({arm.digest})\n"
+            f"  {arm.url}/projects/{arm.project}/\n"
+            f"  log-ins of {arm.raters} raters: {arm.logins} (keep it to yourself, hand out one line each)"
+        )
+    click.echo(f"Next: raters log in and press Label All Tasks; heta campaign status{_flag(folder)}")
+
+
+@campaign.command()
+@folder_option
+@json_option
+def status(folder: Path, as_json: bool) -> None:
+    """Show how far each arm and rater is, and how many items they disagree on.
+
+    \b
+    Example: heta campaign status -C my-benchmark
+    """
+    from heta_annotation.ledger import open_existing
+    from heta_annotation.progress import campaign_status
+    from heta_data.workspace import Workspace
+
+    workspace = Workspace(folder)
+    with open_existing(workspace.ledger) as ledger:
+        arms = ledger.arms()
+    up = _running(workspace)
+    found = campaign_status(workspace, _connect(workspace, [arm for arm in arms if arm in up]))
+    if as_json:
+        click.echo(json.dumps([asdict(arm) for arm in found], indent=2))
+        return
+    for arm in found:
+        _say_arm(arm, folder)
+
+
+@campaign.command()
+@folder_option
+@json_option
+def pull(folder: Path, as_json: bool) -> None:
+    """Fetch the answers into labels.jsonl; what cannot be labels goes to quarantine.jsonl, with reasons.
+
+    \b
+    Example: heta campaign pull -C my-benchmark
+    """
+    from heta_annotation.ledger import open_existing
+    from heta_annotation.pull import pull as fetch
+    from heta_data.workspace import Workspace
+
+    workspace = Workspace(folder)
+    with open_existing(workspace.ledger) as ledger:
+        arms = ledger.arms()
+    pulled = fetch(workspace, _connect(workspace, arms))
+    if as_json:
+        click.echo(json.dumps(asdict(pulled), indent=2))
+        return
+    for arm in pulled.arms:
+        click.echo(
+            f"{arm.arm}: {arm.annotations} annotations: {arm.labels} labels, {arm.cannot_tell} cannot tell, "
+            f"{arm.skipped} skipped, {arm.quarantined} quarantined"
+        )
+        for what, numbers in (("gone from the server", arm.vanished), ("changed since an earlier pull", arm.changed)):
+            if numbers:
+                click.echo(
+                    f"  {len(numbers)} {what}: annotation {_list(numbers)}; campaign.sqlite keeps them", err=True
+                )
+    click.echo(f"{workspace.labels}: {pulled.records} records")
+    if any(arm.quarantined for arm in pulled.arms):
+        click.echo(f"{workspace.quarantine}: see there what was set aside and why", err=True)
+    click.echo(f"Next: heta evaluate run{_flag(folder)}")
+
+
+@campaign.command()
+@folder_option
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same marks.")
+@click.option("--dry-run", is_flag=True, help="Say how many labels would be given; label nothing.")
+@json_option
+def simulate(folder: Path, seed: int, dry_run: bool, as_json: bool) -> None:
+    """Let scripted raters label, for trying the toolkit out. Refused where raters are people.
+
+    Needs kind = "simulated" under [campaign] before the push; every label then says that it is simulated.
+
+    \b
+    Example: heta campaign simulate -C my-benchmark
+    """
+    from heta_annotation.ledger import open_existing
+    from heta_annotation.simulate import simulate as label
+    from heta_data.workspace import Workspace
+
+    workspace = Workspace(folder)
+    with open_existing(workspace.ledger) as ledger:
+        arms = ledger.arms()
+    connections = _connect(workspace, arms)
+    with _bar("simulate") as progress:
+        done = label(workspace, connections, seed=seed, dry_run=dry_run, progress=progress)
+    if as_json:
+        click.echo(json.dumps([asdict(arm) for arm in done], indent=2))
+        return
+    for arm in done:
+        click.echo(
+            f"{arm.arm}: {arm.given} simulated labels {'to give' if dry_run else 'given'}, {arm.present} there before"
+        )
+
+
+def _running(workspace: "Workspace") -> set[str]:
+    from heta_annotation import studio
+
+    return {server.name for server in studio.status(workspace) if server.state == "up"}
+
+
+def _connect(workspace: "Workspace", arms: "Sequence[Arm]") -> "dict[Arm, Connection]":
+    """The running server of each arm; one line naming all that are down."""
+    from heta_annotation import studio
+    from heta_annotation.errors import ServerUnavailable
+
+    up = _running(workspace)
+    if down := [arm for arm in arms if arm not in up]:
+        raise ServerUnavailable(
+            f"no Label Studio is running for arm {' and '.join(down)}: "
+            f"`heta studio start {' '.join(down)}{_flag(workspace.root)}`"
+        )
+    return {arm: studio.connect(workspace, arm) for arm in arms}
+
+
+def _flag(folder: Path) -> str:
+    return "" if folder == Path() else f" -C {folder}"
+
+
+def _list(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:10])) + (" ..." if len(numbers) > 10 else "")
+
+
+def _say_plan(planned: "Plan") -> None:
+    settings = planned.settings
+    drawn = f" of {planned.items_there}, drawn with seed {settings.seed}" if settings.limit else ""
+    click.echo(f"campaign   {settings.name} ({planned.campaign_hash})")
+    click.echo(f"items      {len(planned.items)}{drawn}, {planned.units} words to mark")
+    click.echo(f"guideline  {planned.guideline.name} ({planned.guideline.hash})")
+    for arm in planned.arms:
+        click.echo(f"arm        {arm.arm}: {len(arm.raters)} {settings.kind} raters ({', '.join(arm.raters)})")
+        click.echo(f"           {arm.overlap} per item, {arm.labels} labels expected")
+        click.echo(f"           sees {arm.sees}; isolation: {arm.isolation} (a Label Studio named {arm.arm!r})")
+    click.echo(
+        f"labels     {planned.labels} expected, about {planned.hours:.1f} hours of work "
+        f"({planned.words} words to read per rater who labels everything)"
+    )
+    for note in planned.notes:
+        click.echo(f"note       {note}")
+    for problem in planned.problems:
+        click.echo(f"problem    {problem}")
+
+
+def _plan_document(planned: "Plan") -> dict[str, Any]:
+    return {
+        "campaign": planned.settings.model_dump(mode="json"),
+        "campaign_hash": planned.campaign_hash,
+        "guideline": {"name": planned.guideline.name, "hash": planned.guideline.hash},
+        "items": len(planned.items),
+        "units": planned.units,
+        "words": planned.words,
+        "labels": planned.labels,
+        "hours": round(planned.hours, 2),
+        "arms": [
+            {
+                "arm": arm.arm,
+                "raters": arm.raters,
+                "overlap": arm.overlap,
+                "tasks": len(arm.tasks),
+                "labels": arm.labels,
+                "isolation": arm.isolation,
+                "sees": arm.sees,
+            }
+            for arm in planned.arms
+        ],
+        "notes": planned.notes,
+        "problems": planned.problems,
+    }
+
+
+def _say_arm(arm: "ArmStatus", folder: Path) -> None:
+    if arm.server == "up":
+        click.echo(f"{arm.arm}: server up, {arm.url}")
+    else:
+        click.echo(f"{arm.arm}: server down, as of the last pull; `heta studio start {arm.arm}{_flag(folder)}`")
+    aside = f", {arm.quarantined} quarantined" if arm.quarantined else ""
+    click.echo(
+        f"  {arm.complete} of {arm.tasks} tasks complete, {arm.labels} of {arm.expected} labels{aside}, "
+        f"{len(arm.contested)} items contested"
+    )
+    for rater in arm.raters:
+        click.echo(
+            f"  {rater.rater} ({rater.kind}): {rater.answered} answered, {rater.cannot_tell} cannot tell, "
+            f"{rater.skipped} skipped, {rater.seconds / 60:.1f} min"
+        )
+
+
+@contextmanager
+def _bar(doing: str) -> "Iterator[Callable[[Arm, int, int], None] | None]":
+    """A progress bar per arm on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bars:
+        lines: dict[str, TaskID] = {}
+
+        def show(arm: "Arm", done: int, total: int) -> None:
+            if arm not in lines:
+                lines[arm] = bars.add_task(f"{doing} {arm}", total=total)
+            bars.update(lines[arm], completed=done)
+
+        yield show

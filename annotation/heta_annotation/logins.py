@@ -1,0 +1,28 @@
+"""The sheet with raters' log-ins, for the lead to hand out."""
+
+import csv
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from heta_annotation.accounts import Account
+from heta_annotation.connection import Connection
+from heta_data.workspace import Workspace
+
+
+def write_logins(workspace: Workspace, connection: Connection, accounts: Mapping[str, Account]) -> Path:
+    """Write `studio/<name>/raters.csv` (rater, address, e-mail, password), readable by the user alone."""
+    path = workspace.studio / connection.name / "raters.csv"
+    text = io.StringIO()
+    sheet = csv.writer(text, lineterminator="\n")
+    sheet.writerow(["rater", "address", "email", "password"])
+    for email, account in accounts.items():
+        sheet.writerow([email.partition("@")[0], connection.url, email, account.password])
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # Opened with its final mode: the passwords are never readable by others, not even for a moment.
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text.getvalue())
+    os.replace(temporary, path)
+    return path

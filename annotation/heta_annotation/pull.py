@@ -1,0 +1,164 @@
+"""Fetching what raters answered: `labels.jsonl`, and `quarantine.jsonl` for what cannot be labels.
+
+Any rater can change or delete anybody's annotation, and Label Studio keeps no history. So every state that was ever
+seen stays in the ledger, an annotation changed by another account is no label, and one that is gone is reported.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from heta_annotation.answers import QuarantinedAnnotation, Reader, plain_annotation
+from heta_annotation.client import CampaignClient, require_servers
+from heta_annotation.connection import Connection
+from heta_annotation.ledger import Ledger, open_existing
+from heta_data.errors import IntegrityError
+from heta_data.jsonl import read_records, write_records
+from heta_data.records import Arm, Item, TokenLabels
+from heta_data.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ArmPulled:
+    """What one arm's server gave."""
+
+    arm: Arm
+    annotations: int
+    labels: int
+    """Answers that count: neither skipped nor `cannot tell`."""
+    skipped: int
+    cannot_tell: int
+    quarantined: int
+    vanished: tuple[int, ...]
+    """Annotations that an earlier pull saw and that are gone from the server; the ledger keeps them."""
+    changed: tuple[int, ...]
+    """Annotations that were different at an earlier pull; the ledger keeps every state."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """A pull of all arms."""
+
+    arms: tuple[ArmPulled, ...]
+    records: int
+    """Lines of labels.jsonl, those that came from elsewhere included."""
+
+
+def pull(workspace: Workspace, connections: Mapping[Arm, Connection]) -> Pulled:
+    """Fetch every annotation and write `labels.jsonl` and `quarantine.jsonl`. Holds the folder; repeatable.
+
+    Pulling twice without new answers gives the same bytes. Labels that did not come from Label Studio stay.
+
+    Args:
+        workspace: the campaign's folder.
+        connections: the running server of each arm that was pushed.
+
+    Raises:
+        CampaignChanged: nothing was pushed from this folder. ServerUnavailable: an arm has no server.
+        LabelStudioError: a call failed; then no file has changed.
+    """
+    with workspace.lock(), open_existing(workspace.ledger) as ledger:
+        arms = ledger.arms()
+        require_servers(arms, connections)
+        before = {arm: ledger.seen(arm) for arm in arms}
+        items = {item.id: item for item in read_records(workspace.items, Item)}
+        kept = [record for record in _labels_there(workspace) if record.origin is None]
+        fetched = []
+        for arm in arms:
+            one = fetch_arm(ledger, arm, connections[arm], items)
+            ledger.snapshot(arm, one.raws)
+            fetched.append(one)
+        pulled = tuple(_count(ledger, one, before[one.arm]) for one in fetched)
+        everything = sorted(
+            [*kept, *(record for one in fetched for record in one.labels)],
+            key=lambda record: (record.arm, record.item_id, record.rater, record.round),
+        )
+        refused = sorted((r for one in fetched for r in one.quarantined), key=lambda r: (r.arm, r.annotation))
+        write_records(workspace.labels, everything)
+        write_records(workspace.quarantine, refused)
+    return Pulled(pulled, len(everything))
+
+
+def _labels_there(workspace: Workspace) -> list[TokenLabels]:
+    return list(read_records(workspace.labels, TokenLabels)) if workspace.labels.exists() else []
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One arm's annotations, read but not written anywhere."""
+
+    arm: Arm
+    labels: tuple[TokenLabels, ...]
+    quarantined: tuple[QuarantinedAnnotation, ...]
+    raws: tuple[dict[str, Any], ...]
+    """Every annotation as it came, without what changes from export to export."""
+
+
+def fetch_arm(ledger: Ledger, arm: Arm, connection: Connection, items: Mapping[str, Item]) -> Fetched:
+    """Read an arm's server; one answer per rater and task comes back, everything else with its reasons.
+
+    Raises:
+        LabelStudioError: a call failed.
+    """
+    project = ledger.project(arm)
+    if project is None:  # pragma: no cover - callers take the arms from the ledger
+        raise IntegrityError(f"{ledger.path}: arm {arm} has no project")
+    tasks = CampaignClient(connection).export(project)
+    reader = Reader(arm, connection.name, project, tasks=ledger.tasks(arm), raters=ledger.raters(arm), items=items)
+    answers: list[TokenLabels] = []
+    refused: list[QuarantinedAnnotation] = []
+    raws: dict[int, dict[str, Any]] = {}
+    for task in tasks:
+        for exported in task.get("annotations") or ():
+            annotation = plain_annotation(exported)
+            raws[int(annotation["id"])] = {**annotation, "task": task["id"]}
+            answer = reader.read(task, annotation)
+            if isinstance(answer, TokenLabels):
+                answers.append(answer)
+            else:
+                refused.append(answer)
+    labels, superseded = _latest(answers, raws)
+    return Fetched(arm, tuple(labels), (*refused, *superseded), tuple(raws.values()))
+
+
+def _count(ledger: Ledger, fetched: Fetched, before: set[int]) -> ArmPulled:
+    now = {int(raw["id"]) for raw in fetched.raws}
+    return ArmPulled(
+        arm=fetched.arm,
+        annotations=len(now),
+        labels=sum(record.answered for record in fetched.labels),
+        skipped=sum(record.skipped for record in fetched.labels),
+        cannot_tell=sum(record.cannot_tell for record in fetched.labels),
+        quarantined=len(fetched.quarantined),
+        vanished=tuple(sorted(before - now)),
+        changed=tuple(sorted(now & ledger.changed(fetched.arm))),
+    )
+
+
+def _latest(
+    answers: Sequence[TokenLabels], raws: Mapping[int, dict[str, Any]]
+) -> tuple[list[TokenLabels], list[QuarantinedAnnotation]]:
+    """Of several answers by one rater for one task the last one counts; the others are set aside."""
+    latest: dict[tuple[str, str], TokenLabels] = {}
+    for answer in sorted(answers, key=_number):
+        latest[answer.task_uid, answer.rater] = answer
+    chosen = list(latest.values())
+    numbers = {_number(answer) for answer in chosen}
+    superseded = [
+        QuarantinedAnnotation(
+            arm=answer.arm,
+            task=answer.origin.task,
+            task_uid=answer.task_uid,
+            annotation=answer.origin.annotation,
+            rater=answer.rater,
+            reasons=(f"superseded: the same rater answered again ({_number(latest[answer.task_uid, answer.rater])})",),
+            raw=raws[answer.origin.annotation],
+        )
+        for answer in answers
+        if answer.origin is not None and _number(answer) not in numbers
+    ]
+    return chosen, superseded
+
+
+def _number(answer: TokenLabels) -> int:
+    return answer.origin.annotation if answer.origin else -1
