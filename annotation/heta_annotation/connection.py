@@ -50,8 +50,14 @@ class Connection:
         import httpx
         from label_studio_sdk import LabelStudio
 
-        # A proxy from the environment must not be asked for loopback addresses.
-        transport = httpx.Client(timeout=timeout, follow_redirects=True, trust_env=not self.local)
+        transport = httpx.Client(
+            timeout=timeout,
+            follow_redirects=True,
+            # A proxy from the environment must not be asked for loopback addresses.
+            trust_env=not self.local,
+            # Nothing stays open between requests: the SDK's client cannot be closed.
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
         return LabelStudio(base_url=self.url, api_key=self.token, httpx_client=transport, max_retries=retries)
 
 
@@ -164,8 +170,8 @@ def check(connection: Connection) -> str:
         if isinstance(error, AuthError | ServerUnavailable):
             raise
         raise ServerUnavailable(f"{place} answers, but not as Label Studio does: {error}") from None
-    except ValueError as error:
-        # The SDK could not read a reply that is no JSON or lacks what every Label Studio sends.
+    except (ValueError, TypeError, AttributeError) as error:
+        # The SDK stumbles over a reply that is no JSON or lacks what every Label Studio sends.
         raise ServerUnavailable(f"{place} answers, but not as Label Studio does: {type(error).__name__}") from None
     if not getattr(who, "id", None):
         raise ServerUnavailable(f"{place} answers, but not as Label Studio does: no account behind the token")
