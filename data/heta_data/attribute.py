@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import heta
 from heta.errors import ConfigError, HetaError, IncompatibleModel, InputError, MissingDependency
 from heta.records import TargetPolicy
-from heta_data.attribution_files import NO_MODEL, Lane, Method, library_versions, read_attributions, to_record
+from heta_data.attribution_files import NO_MODEL, Lane, library_versions, read_attributions, to_record
 from heta_data.compose import unscored_spans
 from heta_data.errors import IntegrityError
 from heta_data.jsonl import read_records
@@ -26,9 +26,9 @@ from heta_data.records import AttributionRecord, Item
 from heta_data.workspace import Workspace
 
 if TYPE_CHECKING:
-    from heta.model import LoadedModel
+    from heta import LoadedModel, Method
 
-__all__ = ["Failure", "Method", "Progress", "Summary", "count_missing", "read_attributions", "run_attributions"]
+__all__ = ["Failure", "Progress", "Summary", "count_missing", "read_attributions", "run_attributions"]
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def run_attributions(
     workspace: Workspace,
     items: Sequence[Item],
     model: "LoadedModel | None",
-    methods: Sequence[Method],
+    methods: "Sequence[Method]",
     *,
     policy: TargetPolicy = "answer",
     progress: Progress | None = None,
@@ -132,7 +132,7 @@ def count_missing(
     workspace: Workspace,
     items: Sequence[Item],
     model: str,
-    methods: Sequence[Method],
+    methods: "Sequence[Method]",
     *,
     policy: TargetPolicy = "answer",
 ) -> dict[str, int]:
@@ -152,7 +152,7 @@ def count_missing(
     return missing
 
 
-def _check_work(items: Sequence[Item], model: object | None, methods: Sequence[Method]) -> None:
+def _check_work(items: Sequence[Item], model: object | None, methods: "Sequence[Method]") -> None:
     if not items:
         raise InputError("no items to attribute: build some with `heta data build`, or raise --limit")
     if not methods:

@@ -12,7 +12,7 @@ from heta.records import TargetPolicy
 from heta_data.workspace import Workspace
 
 if TYPE_CHECKING:
-    from heta_data.attribution_files import Method
+    from heta import Method
 
 DEFAULT_METHODS = ("heta_fast", "kl", "gradient_x_input", "answer_match", "random")
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,25 +18,12 @@ from heta_data.jsonl import Appender, drop_unfinished_line, read_records, write_
 from heta_data.records import AttributionRecord, Item, TargetPart
 from heta_data.workspace import Workspace
 
+if TYPE_CHECKING:
+    from heta import Method
+
 log = logging.getLogger(__name__)
 
 NO_MODEL = ModelIdentity("none", "none", "none")
-
-
-class Method(Protocol):
-    """What the runner needs of a `heta` method."""
-
-    @property
-    def name(self) -> str:
-        """Registry name."""
-
-    @property
-    def needs_model(self) -> bool:
-        """Whether it reads a model at all."""
-
-    @property
-    def config_hash(self) -> str:
-        """8 hexadecimal digits over every option."""
 
 
 def read_attributions(workspace: Workspace) -> list[AttributionRecord]:
@@ -107,7 +94,7 @@ def _target_part(target: Target) -> TargetPart:
 class Lane:
     """One method's file during a run: what it holds, and appending to it."""
 
-    method: Method
+    method: "Method"
     path: Path
     tail: tuple[str, ...]
     """What follows the item id in the key of every record of this run."""
@@ -118,7 +105,7 @@ class Lane:
     appender: Appender | None = None
 
     @classmethod
-    def open(cls, workspace: Workspace, method: Method, identity: ModelIdentity, policy: TargetPolicy) -> "Lane":
+    def open(cls, workspace: Workspace, method: "Method", identity: ModelIdentity, policy: TargetPolicy) -> "Lane":
         """Read what is there; an unfinished last line is dropped with a warning."""
         path = workspace.attribution_file(identity.name, method.name, method.config_hash)
         wanted = policy if method.needs_model else "none"
@@ -165,6 +152,8 @@ class Lane:
             return
         if repeats := len(self.keys) - len(once):
             log.warning("%s: left out %d records that stood there twice", self.path, repeats)
-        records = {record.key: record for record in read_records(self.path, AttributionRecord)}
+        records: dict[tuple[str, ...], AttributionRecord] = {}
+        for record in read_records(self.path, AttributionRecord):
+            records.setdefault(record.key, record)
         write_records(self.path, (records[key] for key in sorted(once, key=rank)))
         self.keys = sorted(once, key=rank)

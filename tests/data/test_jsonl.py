@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from helpers.sample_records import make_attribution, make_item, make_labels
 from heta_data.errors import RecordError
 from heta_data.jsonl import Appender, collect_records, dump_line, parse_line, read_records, write_records
 from heta_data.records import AttributionRecord, Item, MetricResult, TokenLabels
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)

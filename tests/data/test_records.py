@@ -4,6 +4,10 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from helpers.sample_records import make_attribution, make_gold, make_item, make_labels
 from heta_data.records import (
     AttributionRecord,
@@ -18,9 +22,6 @@ from heta_data.records import (
     canonical_json,
     content_hash,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
 
 def rebuild(record: Part, **changes: Any) -> Part:

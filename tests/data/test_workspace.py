@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from heta_data.errors import FolderBusy
-from heta_data.workspace import TABLES, Workspace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from heta.errors import ConfigError
+from heta_data.errors import FolderBusy
+from heta_data.workspace import TABLES, Workspace
 
 
 class Knobs(BaseModel):

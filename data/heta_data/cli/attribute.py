@@ -11,7 +11,8 @@ from heta_data.cli.progress import show_progress
 from heta_data.options import folder_option, json_option
 
 if TYPE_CHECKING:
-    from heta_data.attribute import Method, Summary
+    from heta import Method
+    from heta_data.attribute import Summary
     from heta_data.attribute_settings import AttributeSettings
     from heta_data.records import Item
     from heta_data.workspace import Workspace

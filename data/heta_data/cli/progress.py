@@ -24,7 +24,9 @@ def _lines(what: str) -> Callable[[int, int], None]:
 
     def report(done: int, total: int) -> None:
         nonlocal shown
-        tenth = 10 * done // total if total else 10
+        if not total:
+            return
+        tenth = 10 * done // total
         if tenth == shown:
             return
         shown = tenth

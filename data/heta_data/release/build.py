@@ -82,7 +82,8 @@ def _read_agreement(workspace: Workspace, problems: list[str]) -> list[MetricRes
         return []
     results, bad = collect_records(workspace.results, MetricResult)
     problems += bad
-    found = [result for result in results if result.subject == "raters" and result.item_id is None]
+    # `labels` counts what went in; the rest about raters is agreement.
+    found = [r for r in results if r.subject == "raters" and r.item_id is None and r.metric != "labels"]
     return sorted(found, key=lambda result: canonical_json(result.model_dump(mode="json")))
 
 

@@ -11,10 +11,13 @@ from heta_data.release.licences import incompatible
 from heta_data.release.tables import TABLES, Tables
 
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
-PSEUDONYM = re.compile(r"(?=.*[0-9])[a-z][a-z0-9-]{1,39}")
-"""What a person or a script may be called in public: lower-case letters, digits and hyphens, at least one digit."""
-JUDGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
-SCRIPTED = ("sim", "script")
+NAMES = {
+    "human": re.compile(r"(?=.*[0-9])[a-z][a-z0-9-]{1,39}"),
+    "simulated": re.compile(r"[a-z][a-z0-9-]{0,39}"),
+    "judge": re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}"),
+}
+"""What a rater of each kind may be called in public. A person's pseudonym has a digit, so that `ada` is none."""
+SCRIPTED = ("sim", "script", "anchored")
 """Raters whose names begin so are simulated and nothing else."""
 
 
@@ -88,9 +91,8 @@ def _units(record: TokenLabels | GoldLabels, words: Mapping[str, frozenset[Span]
 
 
 def _rater(labels: TokenLabels) -> Iterator[str]:
-    pattern = JUDGE if labels.kind == "judge" else PSEUDONYM
-    if not pattern.fullmatch(labels.rater):
-        yield "the rater is no pseudonym (lower-case letters, digits and hyphens, at least one digit, e.g. a07)"
+    if not NAMES[labels.kind].fullmatch(labels.rater):
+        yield "the rater is no pseudonym: lower-case letters, digits and hyphens, for people at least one digit (a07)"
     if labels.rater.startswith(SCRIPTED) and labels.kind != "simulated":
         yield f"the rater is scripted by its name, but the labels say {labels.kind!r}, not 'simulated'"
     if labels.origin is not None and (
