@@ -9,7 +9,7 @@ import numpy as np
 from heta_evaluation.metrics.base import BoolArray, FloatArray, Grid
 from heta_evaluation.scoring import HeldOut, held_out, item_metrics, score_item, uses_labels
 from heta_evaluation.statistics import Cells, Draws, crossed_bootstrap
-from heta_evaluation.table import Row, Table
+from heta_evaluation.table import Progress, Row, Table
 
 REFERENCE = -1
 """Stands for the human reference among the subjects."""
@@ -48,8 +48,8 @@ class Quantities:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.metrics = item_metrics()
-        self.labelled = [metric for metric in self.metrics if uses_labels(metric)]
         self.compared = [metric for metric in self.metrics if metric.compared]
+        self.referenced = [metric for metric in self.compared if uses_labels(metric)]
         self.pairs = _pairs(table)
         self.by_model = {model: _with_baselines(table, model) for model in table.models}
         self.columns = tuple(self._columns())
@@ -61,7 +61,7 @@ class Quantities:
         for model, members in self.by_model.items():
             variant = answered_by(model)
             columns += [Column(metric.name, variant, subject) for metric in self.compared for subject in members]
-        for metric in self.labelled:
+        for metric in self.referenced:
             columns += [Column(metric.name, "held_out", subject) for subject in everyone]
             columns += [Column(metric.name, "crowd", subject) for subject in everyone]
             columns.append(Column(metric.name, "held_out", REFERENCE))
@@ -81,12 +81,12 @@ class Quantities:
             for metric in self.compared:
                 found = grids[metric.name]
                 block.add(found.values[:, members], found.valid[:, members] & answered)
-        self._add_held_out(block, held_out(row, self.labelled, weights))
+        self._add_held_out(block, held_out(row, self.referenced, weights))
         self._add_differences(block, grids)
         return block.cells()
 
     def _add_held_out(self, block: _Block, found: Mapping[str, HeldOut]) -> None:
-        for metric in self.labelled:
+        for metric in self.referenced:
             one = found[metric.name]
             block.add(one.method, one.valid)
             block.add(one.crowd, one.valid)
@@ -100,9 +100,16 @@ class Quantities:
             found = grids[metric.name]
             block.add(found.values[:, first] - found.values[:, second], found.valid[:, first] & found.valid[:, second])
 
-    def bootstrap(self, draws: int, seed: int) -> Draws:
+    def bootstrap(self, draws: int, seed: int, progress: Progress | None = None) -> Draws:
         """Every column's mean and its draws, over items and raters crossed."""
-        return crossed_bootstrap(self.table.design(), self.cells, draws=draws, seed=seed)
+
+        def cells(item: int, weights: FloatArray) -> Cells:
+            found = self.cells(item, weights)
+            if progress is not None:
+                progress(item + 1, len(self.table.rows))
+            return found
+
+        return crossed_bootstrap(self.table.design(), cells, draws=draws, seed=seed)
 
     def observed(self, row: Row) -> Mapping[str, Grid]:
         """Every metric of one item as labelled, `[1, S + 1]` each."""

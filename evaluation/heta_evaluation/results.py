@@ -108,7 +108,7 @@ def alignment_results(
     writer: Writer, quantities: Quantities, draws: Draws, observed: Sequence[Mapping[str, Grid]]
 ) -> Iterator[MetricResult]:
     """Means over items of every metric and variant, the human reference, and normalised scores."""
-    labelled = {metric.name for metric in quantities.labelled}
+    labelled = {metric.name for metric in quantities.metrics if uses_labels(metric)}
     for column, number in quantities.index.items():
         if column.variant in ("crowd", "difference"):
             continue

@@ -85,7 +85,7 @@ def evaluate(
 
     Args:
         workspace: the folder; locked while this runs.
-        progress: called with (items on their words, items).
+        progress: called with (steps done, steps), two steps an item.
         overrides: fields of `EvaluateSettings` (`kinds`, `arms`, `draws`, `seed`, `rule`) over `[evaluate]` of
             heta.toml; None leaves a field as it is.
 
@@ -108,9 +108,9 @@ def evaluate(
 def evaluate_records(inputs: Inputs, settings: EvaluateSettings, *, progress: Progress | None = None) -> Evaluation:
     """The same on records in memory; nothing is written."""
     selection = select_labels(inputs.items, inputs.labels, settings)
-    table = build_table(inputs.items, selection, inputs.attributions, rule=settings.rule, progress=progress)
+    table = build_table(inputs.items, selection, inputs.attributions, rule=settings.rule, progress=_part(progress, 0))
     quantities = Quantities(table)
-    draws = quantities.bootstrap(settings.draws, settings.seed)
+    draws = quantities.bootstrap(settings.draws, settings.seed, _part(progress, 1))
     observed = [quantities.observed(row) for row in table.rows]
     writer = Writer(table, settings)
     results = (
@@ -122,6 +122,13 @@ def evaluate_records(inputs: Inputs, settings: EvaluateSettings, *, progress: Pr
         *item_results(writer, quantities, observed),
     )
     return Evaluation(results, tuple(_gold(inputs.items, selection, table)), table, settings)
+
+
+def _part(progress: Progress | None, number: int) -> Progress | None:
+    """Progress of the first or the second half of the work."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, 2 * total)
 
 
 def _gold(items: Sequence[Item], selection: Selection, table: Table) -> Iterable[GoldLabels]:

@@ -1,6 +1,6 @@
 """Every alignment metric on one item, under many weightings of its raters at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,43 +80,60 @@ class HeldOut:
     """`[P]`"""
 
 
-def hold_out(row: Row, metric: AlignmentMetric, weights: FloatArray) -> HeldOut:
+def held_out(row: Row, metrics: Sequence[AlignmentMetric], weights: FloatArray) -> dict[str, HeldOut]:
     """The human reference: each rater is everyone's target once, with as many units as that rater marked.
 
     The crowd's score of a unit is the share of the OTHER raters that marked it; a rater that is drawn twice never
     stands on both sides.
+
+    Args:
+        row: the item.
+        metrics: metrics that use labels.
+        weights: `[P, r]`, how often each rater counts.
+
+    Returns:
+        Metric name -> figures, averaged over the item's raters by weight.
     """
-    subjects, patterns = len(row.present) + 1, len(weights)
-    sums = {name: np.zeros((patterns, subjects)) for name in ("method", "crowd", "count")}
-    reference, targets = np.zeros(patterns), np.zeros(patterns)
+    sums = {metric.name: _Sums(len(weights), len(row.present) + 1) for metric in metrics}
     for rater, label in enumerate(row.labels):
         others = weights.copy()
         others[:, rater] = 0.0
         total = others.sum(axis=1, keepdims=True)
         share = (others @ row.labels.astype(float)) / np.where(total == 0, 1.0, total)
         scores, which = np.unique(share, axis=0, return_inverse=True)
-        target = label[None]
-        crowd = metric.compute(Batch(scores, target, target.astype(float), row.evidence, row.distractor))
-        method = _with_random(metric, row.batch(target, target.astype(float)), row.present)
         which = which.reshape(-1)
-        there = crowd.valid[0, which] & (total[:, 0] > 0)
-        weight = weights[:, rater] * there
-        reference += weight * crowd.values[0, which]
-        targets += weight
+        target = label[None]
+        crowds = Batch(scores, target, target.astype(float), row.evidence, row.distractor)
+        methods = row.batch(target, target.astype(float))
+        for metric in metrics:
+            crowd, method = metric.compute(crowds), _with_random(metric, methods, row.present)
+            weight = weights[:, rater] * crowd.valid[0, which] * (total[:, 0] > 0)
+            sums[metric.name].add(weight, method, crowd.values[0, which])
+    return {name: found.mean() for name, found in sums.items()}
+
+
+class _Sums:
+    """Weighted sums over held-out raters."""
+
+    def __init__(self, patterns: int, subjects: int) -> None:
+        self.method, self.crowd, self.count = (np.zeros((patterns, subjects)) for _ in range(3))
+        self.reference, self.targets = np.zeros(patterns), np.zeros(patterns)
+
+    def add(self, weight: FloatArray, method: Grid, crowd: FloatArray) -> None:
+        """One target: its weight `[P]`, the subjects against it `[1, S + 1]`, the crowd against it `[P]`."""
         both = weight[:, None] * method.valid[0]
-        sums["method"] += both * method.values[0]
-        sums["crowd"] += both * crowd.values[0, which][:, None]
-        sums["count"] += both
-    count = np.where(sums["count"] == 0, 1.0, sums["count"])
-    return HeldOut(
-        method=sums["method"] / count,
-        crowd=sums["crowd"] / count,
-        valid=sums["count"] > 0,
-        reference=reference / np.where(targets == 0, 1.0, targets),
-        reference_valid=targets > 0,
-    )
+        self.method += both * method.values[0]
+        self.crowd += both * crowd[:, None]
+        self.count += both
+        self.reference += weight * crowd
+        self.targets += weight
 
-
-def held_out(row: Row, metrics: Sequence[AlignmentMetric], weights: FloatArray) -> Mapping[str, HeldOut]:
-    """`hold_out` for each metric that uses labels."""
-    return {metric.name: hold_out(row, metric, weights) for metric in metrics if uses_labels(metric)}
+    def mean(self) -> HeldOut:
+        count, targets = np.where(self.count == 0, 1.0, self.count), np.where(self.targets == 0, 1.0, self.targets)
+        return HeldOut(
+            method=self.method / count,
+            crowd=self.crowd / count,
+            valid=self.count > 0,
+            reference=self.reference / targets,
+            reference_valid=self.targets > 0,
+        )

@@ -114,7 +114,7 @@ def roc_auc(batch: Batch) -> Grid:
 
 def _half(batch: Batch) -> Grid:
     full = batch.gold.all(axis=1, keepdims=True)
-    return grid(np.full(_chance_shape(batch), 0.5), (_empty(batch), "empty_gold"), (full, "full_gold"))
+    return grid(np.full(_chance_shape(batch), 0.5), (_empty(batch), "empty_gold"), (np.asarray(full), "full_gold"))
 
 
 def spearman(batch: Batch) -> Grid:
@@ -273,7 +273,7 @@ DSA = AlignmentMetric(
 )
 DSA_MINUS_UNIFORM = AlignmentMetric(
     name="dsa_minus_uniform",
-    title="dsa less what equal scores on all words would give: free of the segments' lengths",
+    title="DSA less what equal scores on all words would give: free of the segments' lengths",
     family="alignment",
     range=(-2.0, 2.0),
     direction="higher",

@@ -1,0 +1,153 @@
+"""Gathers what the report shows, from the records of an evaluated folder, and writes the page."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from heta.errors import InputError
+from heta_data.errors import IntegrityError
+from heta_data.jsonl import read_records
+from heta_data.records import MetricResult
+from heta_data.workspace import Workspace
+from heta_evaluation.agreement_results import rater_counts
+from heta_evaluation.labels import select_labels
+from heta_evaluation.metrics import METRICS
+from heta_evaluation.quantities import answered_by
+from heta_evaluation.report.browser import item_cards
+from heta_evaluation.report.plots import forest_plots
+from heta_evaluation.results import ANSWERED, EVALUATION, HUMAN_REFERENCE, LABELS, ResultIndex
+from heta_evaluation.runner import Inputs, read_inputs
+from heta_evaluation.settings import EvaluateSettings
+from heta_evaluation.summary import (
+    COLUMNS,
+    MAIN,
+    Line,
+    banners,
+    figure,
+    interval,
+    notes,
+    number,
+    p_text,
+    short_names,
+    verdict,
+    verdict_lines,
+)
+from heta_evaluation.table import Table, build_table
+
+_HERE = Path(__file__).parent
+AGREEMENT = ("krippendorff_alpha", "positive_agreement", "raw_agreement", "prevalence")
+
+
+def write_report(workspace: Workspace, out: Path) -> Path:
+    """Write the report of a folder to `out`. See `report.build_report`."""
+    if not workspace.results.exists():
+        raise InputError(f"{workspace.results}: no such file; run the evaluation first (heta evaluate run)")
+    results = list(read_records(workspace.results, MetricResult))
+    inputs = read_inputs(workspace)
+    page = render(results, inputs, name=workspace.root.resolve().name)
+    try:
+        _write_whole(out, page)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror}; give another file with --out") from None
+    return out
+
+
+def render(results: Sequence[MetricResult], inputs: Inputs, *, name: str) -> str:
+    """The page as one string.
+
+    Raises:
+        IntegrityError: the results do not belong to these inputs.
+    """
+    index = ResultIndex(results)
+    evaluation = index.get(EVALUATION, "items")
+    if evaluation is None or evaluation.config.get("inputs") != inputs.fingerprint():
+        raise IntegrityError(
+            "results.jsonl was computed from other items, labels or attributions than are there now: "
+            "run heta evaluate run again"
+        )
+    settings = EvaluateSettings.model_validate(evaluation.config["settings"])
+    selection = select_labels(inputs.items, inputs.labels, settings)
+    table = build_table(inputs.items, selection, inputs.attributions, rule=settings.rule)
+    lines = verdict_lines(table.subjects, index)
+    scores: dict[str, dict[str, float | None]] = {}
+    for result in results:
+        if result.item_id is not None and result.metric == MAIN:
+            scores.setdefault(result.item_id, {})[result.subject] = result.value
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters.update(figure=figure, interval=interval, number=number, p=p_text)
+    return environment.get_template("report.html.j2").render(
+        name=name,
+        style=_asset("report.css"),
+        script=_asset("report.js"),
+        banners=banners(results),
+        kinds=table.kinds,
+        arms=table.arms,
+        verdict=verdict(table.subjects, index),
+        notes=notes(index),
+        lines=lines,
+        columns=COLUMNS,
+        answered=_answered(table, lines, index),
+        ceiling=index.get(MAIN, HUMAN_REFERENCE, "held_out"),
+        twins=any(line.order_effect for line in lines),
+        seconds=table.seconds,
+        plots=forest_plots(lines, index),
+        comparisons=_comparisons(table, index),
+        agreement=[(METRICS.get(key), index.get(key, "raters")) for key in AGREEMENT],
+        raters=rater_counts(table),
+        labels=[one for variant in ("used", *table.left_out) if (one := index.get(LABELS, "raters", variant))],
+        cards=item_cards(table, scores),
+        metrics=[METRICS.get(key) for key in METRICS],
+        settings=settings,
+        inputs=evaluation.config["inputs"],
+    )
+
+
+def _answered(
+    table: Table, lines: Sequence[Line], index: ResultIndex
+) -> list[tuple[MetricResult, list[tuple[Line, list[MetricResult | None]]]]]:
+    """For each model: how many items it answers, and each row's figures over those items."""
+    found = []
+    for model in table.models:
+        count = index.get(ANSWERED, model)
+        if count is not None and count.value is not None:
+            rows = [line for line in lines if line.subject.baseline or line.subject.model == model]
+            variant = answered_by(model)
+            figures = [(line, [index.get(metric, line.subject.name, variant) for metric in COLUMNS]) for line in rows]
+            found.append((count, figures))
+    return found
+
+
+def _comparisons(table: Table, index: ResultIndex) -> list[tuple[str, str, MetricResult]]:
+    """Paired differences in F1@k with the names of both sides, largest difference first."""
+    names = short_names(table.subjects)
+    found = []
+    for first in (subject for subject in table.subjects if not subject.baseline):
+        for second in table.subjects:
+            result = index.get(MAIN, f"{first.name} minus {second.name}", "difference")
+            if result is not None:
+                found.append((names[first.name], names[second.name], result))
+    return sorted(found, key=lambda one: -abs(one[2].value or 0.0))
+
+
+def _asset(name: str) -> Markup:
+    # Our own files, and the only text that goes into the page unescaped.
+    return Markup((_HERE / "templates" / name).read_text(encoding="utf-8"))  # noqa: S704
+
+
+def _write_whole(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

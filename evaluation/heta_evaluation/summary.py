@@ -1,0 +1,195 @@
+"""An evaluation in words and rows: what the terminal and the report both say."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from heta_data.records import MetricResult
+from heta_evaluation.metrics import METRICS
+from heta_evaluation.results import ANSWERED, EVALUATION, HUMAN_REFERENCE, ResultIndex
+from heta_evaluation.subjects import LEXICAL, RANDOM, Subject
+
+MAIN = "token_f1@k"
+COLUMNS = (MAIN, "average_precision", "spearman", "dsa_minus_uniform")
+_SURE = 0.05
+
+
+class Banner(NamedTuple):
+    """A warning that stands over everything that was computed from such labels."""
+
+    label: str
+    text: str
+
+
+_BANNERS = {
+    "simulated": Banner(
+        "SIMULATED LABELS",
+        "Scripts marked these words, no person did. The numbers test the tools and say nothing about agreement "
+        "with people.",
+    ),
+    "judge": Banner(
+        "JUDGED LABELS",
+        "A language model marked these words. The numbers say nothing about agreement with people.",
+    ),
+    "assisted": Banner(
+        "ASSISTED LABELS",
+        "Raters saw an attribution while they marked, which draws their labels towards it.",
+    ),
+}
+
+
+def banners(results: Iterable[MetricResult]) -> list[Banner]:
+    """A warning for each kind of label that is not a person's blind judgement; empty where all are."""
+    found = {name for result in results for name in (*result.kinds, *result.arms)}
+    return [banner for name, banner in _BANNERS.items() if name in found]
+
+
+def short_names(subjects: Sequence[Subject]) -> dict[str, str]:
+    """Subject name -> the shortest of method, method and model, or the full name that is still unique."""
+    methods = Counter(subject.method for subject in subjects)
+    pairs = Counter((subject.method, subject.model) for subject in subjects)
+    names = {}
+    for subject in subjects:
+        if methods[subject.method] == 1:
+            names[subject.name] = subject.method
+        elif pairs[subject.method, subject.model] == 1:
+            names[subject.name] = f"{subject.method} on {subject.model}"
+        else:
+            names[subject.name] = subject.name
+    return names
+
+
+@dataclass(frozen=True)
+class Line:
+    """One subject's row of the verdict table."""
+
+    subject: Subject
+    label: str
+    figures: Mapping[str, MetricResult]
+    """Metric -> figure over all items."""
+    normalised: MetricResult | None
+    outside: MetricResult | None
+    order_effect: MetricResult | None
+
+
+def verdict_lines(subjects: Sequence[Subject], index: ResultIndex) -> list[Line]:
+    """One line for each subject: methods by falling F1@k, then baselines by falling F1@k."""
+    names = short_names(subjects)
+    lines = []
+    for subject in subjects:
+        lines.append(
+            Line(
+                subject,
+                names[subject.name],
+                {metric: one for metric in COLUMNS if (one := index.get(metric, subject.name))},
+                index.get(MAIN, subject.name, "normalised"),
+                index.get("mass_outside", subject.name),
+                index.get("dsa", subject.name, "order_effect"),
+            )
+        )
+
+    def rank(line: Line) -> tuple[bool, float]:
+        value = line.figures[MAIN].value if MAIN in line.figures else None
+        return line.subject.baseline, -2.0 if value is None else -value
+
+    return sorted(lines, key=rank)
+
+
+def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    """A figure for people: true minus, no `-0.00`."""
+    if value is None:
+        return "none"
+    text = f"{value:{'+' if sign else ''}.{digits}f}"
+    return "0.00"[: 2 + digits] if float(text) == 0 else text.replace("-", "−")
+
+
+def interval(result: MetricResult, digits: int = 2, *, sign: bool = False) -> str:
+    """`[low, high]`, or nothing where there is no interval."""
+    if result.low is None:
+        return ""
+    return f"[{number(result.low, digits, sign=sign)}, {number(result.high, digits, sign=sign)}]"
+
+
+def figure(result: MetricResult | None, *, sign: bool = False) -> str:
+    """Value and interval, or the reason why there is none."""
+    if result is None:
+        return "not computed"
+    if result.value is None:
+        return (result.reason or "").replace("_", " ")
+    return f"{number(result.value, sign=sign)} {interval(result, sign=sign)}".strip()
+
+
+def p_text(p: float) -> str:
+    """A p-value for people."""
+    return "< 0.001" if p < 0.001 else f"{p:.2f}" if p >= 0.1 else f"{p:.3f}"
+
+
+def verdict(subjects: Sequence[Subject], index: ResultIndex) -> list[str]:
+    """What the evaluation says, in sentences."""
+    lines = verdict_lines(subjects, index)
+    methods = [line for line in lines if not line.subject.baseline and MAIN in line.figures]
+    scored = [line for line in methods if line.figures[MAIN].value is not None]
+    if not methods:
+        return ["There is no attribution to judge: only the baselines and the raters are shown."]
+    if not scored:
+        return [f"No method has a value of F1@k: {figure(methods[0].figures[MAIN])}."]
+    best = scored[0]
+    found = best.figures[MAIN]
+    said = [
+        f"{_best(best, len(scored))}: F1@k {figure(found)} over {found.n} items. "
+        f"A random order of the words gives {figure(index.get(MAIN, RANDOM))}."
+    ]
+    said.append(_reference(best, index))
+    rivals = [line for line in lines if line.subject.method in LEXICAL and line.figures[MAIN].value is not None]
+    if rivals:
+        said.append(_against(best, rivals[0], index))
+    said += [
+        f"{result.subject} answers {number(result.value, 0)} of {result.n} items by itself."
+        for result in index.of(ANSWERED, "main")
+        if result.value is not None
+    ]
+    return said
+
+
+def _best(best: Line, count: int) -> str:
+    if count == 1:
+        return f"{best.label} is the only method"
+    return f"Of {count} methods, {best.label} agrees best with the raters"
+
+
+def _reference(best: Line, index: ResultIndex) -> str:
+    ceiling = index.get(MAIN, HUMAN_REFERENCE, "held_out")
+    if ceiling is None or ceiling.value is None or best.normalised is None or best.normalised.value is None:
+        reason = ceiling.reason if ceiling is not None and ceiling.value is None else "no_value"
+        return f"How well raters agree with each other is not known here ({(reason or '').replace('_', ' ')})."
+    share = best.normalised
+    ends = "" if share.low is None or share.high is None else f" [{100 * share.low:.0f}, {100 * share.high:.0f}]"
+    return (
+        f"Held against one rater at a time, it reaches {100 * (share.value or 0.0):.0f}{ends} % of what the other "
+        f"raters reach ({figure(ceiling)})."
+    )
+
+
+def _against(best: Line, rival: Line, index: ResultIndex) -> str:
+    result = index.get(MAIN, f"{best.subject.name} minus {rival.subject.name}", "difference")
+    name = f"{rival.label}, a rule that reads no model"
+    if result is None or result.value is None:
+        return f"It cannot be compared with {name}: no common items."
+    p = float(result.config["p_holm"])
+    detail = f"difference {figure(result, sign=True)}, p {'' if p < 0.001 else '= '}{p_text(p)} after Holm"
+    clear = result.low is not None and result.high is not None and (result.low > 0 or result.high < 0)
+    if not (clear and p < _SURE):
+        return f"It cannot be told apart from {name} ({detail})."
+    return f"It {'beats' if result.value > 0 else 'falls behind'} {name} ({detail})."
+
+
+def notes(index: ResultIndex) -> list[str]:
+    """What a reader must know before believing a number."""
+    evaluation = index.get(EVALUATION, "items")
+    return list(evaluation.config["notes"]) if evaluation is not None else []
+
+
+def title(metric: str) -> str:
+    """One line on what a registered metric says, the name itself for any other."""
+    return METRICS.get(metric).title if metric in METRICS else metric
