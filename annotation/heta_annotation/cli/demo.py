@@ -53,10 +53,10 @@ def _talk() -> "Talk":
 
     said: set[str] = set()
 
-    def report(step: str, detail: str = "") -> None:  # noqa: ARG001 - a line each is enough beside a progress bar
-        if step not in said:
-            said.add(step)
-            click.echo(f"    {step}")
+    def report(stage: str, detail: str = "") -> None:  # noqa: ARG001 - a line each is enough beside a progress bar
+        if stage not in said:
+            said.add(stage)
+            click.echo(f"    {stage}")
 
     return Talk(
         stage=stage,
