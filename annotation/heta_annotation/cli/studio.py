@@ -25,6 +25,26 @@ def studio() -> None:
 
 
 @studio.command()
+@json_option
+def install(as_json: bool) -> None:
+    """Install Label Studio and make its database template now, as the first start would (about 1 GB, once).
+
+    \b
+    Example: heta studio install
+    """
+    from heta_annotation import environment as library
+
+    with reporting() as report:
+        environment = library.ready_environment(report)
+        template = library.ready_template(environment, report)
+    if as_json:
+        found = {"version": library.VERSION, "environment": str(environment.root), "template": str(template)}
+        click.echo(json.dumps(found, indent=2))
+    else:
+        click.echo(f"Label Studio {library.VERSION} is in {environment.root}")
+
+
+@studio.command()
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @folder_option
 @click.option("--port", type=click.IntRange(1, 65535), help="Port on loopback (default: the last one, or any free).")
