@@ -80,22 +80,8 @@ def render_guideline(text: str) -> str:
     """Markdown as the HTML of Label Studio's instructions window; HTML inside the Markdown is shown as text."""
     from markdown_it import MarkdownIt
 
-    body = MarkdownIt("commonmark", {"html": False}).render(text)
-    # The window takes inline styles only, and resets the looks of lists and quotations.
-    for tag, style in _GUIDELINE_STYLES.items():
-        body = body.replace(f"<{tag}>", f'<{tag} style="{style}">')
-    return f'<div dir="auto" style="max-width:42rem;font-size:1rem;line-height:1.55">{body}</div>'
-
-
-_GUIDELINE_STYLES = {
-    "h1": "font-size:1.375rem;font-weight:700;margin:0 0 .75rem",
-    "h2": "font-size:1.125rem;font-weight:700;margin:1.25rem 0 .5rem",
-    "p": "margin:.5rem 0",
-    "ol": "list-style:decimal;margin:.5rem 0;padding-inline-start:1.5rem",
-    "ul": "list-style:disc;margin:.5rem 0;padding-inline-start:1.5rem",
-    "li": "margin:.25rem 0",
-    "blockquote": "margin:.5rem 0;padding:.1rem .9rem;border-inline-start:3px solid #b8860b",
-}
+    # Label Studio strips styles and classes: how it looks stands in the page's own style sheet.
+    return f'<div dir="auto">{MarkdownIt("commonmark", {"html": False}).render(text)}</div>'
 
 
 def render_page(show: str | None) -> str:
