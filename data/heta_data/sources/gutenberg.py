@@ -53,6 +53,8 @@ _CHAPTER = re.compile(
     r"[.:]?[ \t\r]*\Z",
 )
 _FRONT_SHARE = 0.15
+_FRONT_LEAST = 5000
+"""The first chapter is looked for in so large a share of the body, or so many code points of a short one."""
 _FRONT_GAP = 6
 """Paragraphs (titles, mottoes, a part's heading) that may stand between a book's first heading and its first prose."""
 _AFTER_HEADING = 40
@@ -172,7 +174,8 @@ def _decode(path: Path, content: bytes) -> tuple[str, str]:
     tried = ["utf-8", *([declared[1].lower()] if declared else []), "windows-1252"]
     for encoding in tried:
         try:
-            text = content.decode(encoding)
+            # A byte order mark is no text: offsets do not count it.
+            text = content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
         except (UnicodeDecodeError, LookupError):
             continue
         if not _NOT_TEXT.search(text):
@@ -197,7 +200,7 @@ def find_body(text: str) -> Span:
 
 def _first_chapter(text: str, body: Span) -> int:
     # In a table of contents the headings stand in one block or follow each other without prose.
-    early = body.start + int((body.end - body.start) * _FRONT_SHARE)
+    early = body.start + max(_FRONT_LEAST, int((body.end - body.start) * _FRONT_SHARE))
     heading, gap = body.start, _FRONT_GAP
     for match in _PARAGRAPH.finditer(text, *body):
         if _CHAPTER.match(match[0]):

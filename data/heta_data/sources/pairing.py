@@ -33,7 +33,8 @@ _FUNCTION_WORDS = frozenset(
     since of in on at by for with about against between into through during before after above below to from up down
     out off over under again further along across around toward towards upon within without per via among than too
     very just only also even still ever never not now here there once am is are was were be been being have has had
-    having do does did doing done can could may might must shall should will would cannot dont s t re ve ll d m o
+    having do does did doing done can could may might must shall should will would cannot don didn doesn
+    isn aren wasn weren haven hasn hadn couldn wouldn shouldn mustn ain s t re ve ll d m o
     """.split()  # noqa: SIM905 - a block of words reads better than a list of strings
 )
 _LETTERS = re.compile(r"[^\W\d_]+")

@@ -182,10 +182,12 @@ ARTEFACTS: dict[str, tuple[str, re.Pattern[str]]] = {
         ),
     ),
     "heading": (
-        "a heading run into the text",
+        "a heading or caption run into the text",
         re.compile(
             r"\b\d+\.\d+ [A-Z][a-z]|\b[A-Z]{4,} [A-Z]{4,}"
             rf"|^(?:[A-Z][\w’'-]*,? (?:(?:of|and|the|in|to|for|a|an) )*)+(?:{_OPENERS}) [a-z]"
+            r"|^(?:An? |The )?[\w-]+(?: [\w-]+)?\. [A-Z]"
+            rf"|^(?:An? |The )?(?i:{_PICTURES}) of\b"
         ),
     ),
     # A blank in front of punctuation is what lost markup leaves behind a term; behind anything else a formula is lost.
