@@ -1,12 +1,13 @@
 """Commands of the attribution library: `heta attribute`, `heta methods`, `heta model`."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from heta.errors import ConfigError
+from heta.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from heta.records import Attribution
@@ -55,7 +56,7 @@ def attribute(
 
     chosen = create_method(method, **parse_options(options))
     if prompt == "-":
-        prompt = click.get_text_stream("stdin", encoding="utf-8").read()
+        prompt = _read_standard_input()
     if html_file is not None and not html_file.parent.is_dir():
         raise ConfigError(f"--html {html_file}: the folder {html_file.parent} does not exist; create it first")
     model = None
@@ -68,6 +69,13 @@ def attribute(
         say(f"scoring with {method}")
         result = prepare(model, prompt, target, policy=policy).attribute(chosen)
     _show(result, prompt, html_file, as_json)
+
+
+def _read_standard_input() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"standard input is not UTF-8 at byte {error.start}; convert it first") from error
 
 
 def _show(result: "Attribution", prompt: str, html_file: Path | None, as_json: bool) -> None:

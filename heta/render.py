@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+_DARK = 0.7
+"""Colours stronger than this carry white text."""
 _WARM, _COLD = (214, 69, 28), (38, 97, 178)
 
 
@@ -75,7 +77,8 @@ def heat_strip(attribution: Attribution, prompt: str) -> "Text":
     strip = Text()
     for run in heat_runs(attribution, prompt):
         red, green, blue = _colour(run.heat)
-        style = f"black on #{red:02x}{green:02x}{blue:02x}" if run.scored else "dim"
+        ink = "white" if abs(run.heat) > _DARK else "black"
+        style = f"{ink} on #{red:02x}{green:02x}{blue:02x}" if run.scored else "dim"
         strip.append(prompt[run.start : run.end], style=style)
     return strip
 
@@ -164,7 +167,7 @@ body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:52rem;padding
 border-radius:6px;padding:1rem}
 .text span{border-radius:3px;padding:.1em 0}.off{color:#777}.target{border-bottom:2px solid #222;font-weight:600}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;font-size:.9rem}dt{color:#666}dd{margin:0;
-overflow-wrap:anywhere}table{border-collapse:collapse;font-size:.9rem}
+overflow-wrap:anywhere}table{border-collapse:collapse;margin:1.2rem 0;font-size:.9rem}
 td,th{padding:.2rem .8rem .2rem 0;text-align:right}
 td:first-child,th:first-child{text-align:left;white-space:pre}caption{text-align:left;color:#666}
 .bar{display:inline-block;width:9rem;height:.8em;border:1px solid #ddd;vertical-align:middle}
@@ -207,4 +210,5 @@ def _span(attribution: Attribution, prompt: str, run: Run) -> str:
         for (start, end), score in zip(attribution.spans, attribution.scores, strict=True)
         if start < run.end and run.start < end
     ]
-    return f'<span title="{" / ".join(hits)}" style="background:rgb{_colour(run.heat)}">{text}</span>'
+    ink = ";color:#fff" if abs(run.heat) > _DARK else ""
+    return f'<span title="{" / ".join(hits)}" style="background:rgb{_colour(run.heat)}{ink}">{text}</span>'

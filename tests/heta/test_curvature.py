@@ -1,0 +1,120 @@
+"""Curvature against the exact Hessian of two-layer models in float64."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import oracles
+from helpers.tiny_models import FAMILIES, PROMPT, TARGET, tiny_model
+from heta import Prepared, create_method, prepare
+from heta.curvature import curvature, gradient, rademacher
+from heta.passes import base_pass
+
+PROBES = 6
+
+
+def exact_blocks(prepared: Prepared, family: str) -> torch.Tensor:
+    """H_ii of every scored token, `[scored, d_model, d_model]`, always from the float64 model."""
+    model, base = tiny_model(family), prepared.base
+    ids = [*prepared.encoding.prompt_ids, *prepared.encoding.target_ids[:-1]]
+    rows = prepared.positions
+    full = oracles.hessian(model, oracles.embed(model, ids), base.read, base.target_ids.tolist(), rows)
+    return torch.stack([full[index, :, position] for index, position in enumerate(rows)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("family", "target"), [*((f, TARGET) for f in FAMILIES), ("llama", " green"), ("gpt2", " green")]
+)
+def test_equals_exact_hessian_with_the_same_probes(family: str, target: str, dtype: str) -> None:
+    prepared = prepare(tiny_model(family, dtype=dtype), PROMPT, target)
+    assert (len(prepared.encoding.target_ids) > 1) == (target == TARGET)
+    got = prepared.curvature(one_pass=False, probes=PROBES, seed=3, step=0.002)[prepared.positions]
+    blocks = exact_blocks(prepared, family)
+    # S_i = mean over the same probes r of || H_ii r ||_1.
+    expected = [
+        float((rademacher(3, position, PROBES, block.shape[0]).double() @ block).abs().sum(-1).mean())
+        for position, block in zip(prepared.positions, blocks, strict=True)
+    ]
+    np.testing.assert_allclose(got, expected, rtol=1e-2)
+
+
+def test_stays_within_the_bounds_of_khintchine() -> None:
+    prepared = prepare(tiny_model(), PROMPT, TARGET)
+    got = prepared.curvature(one_pass=False, probes=300, seed=0, step=0.002)[prepared.positions]
+    # ||H_ii||_{2,1}: the sum of the Euclidean norms of its rows.
+    norms = exact_blocks(prepared, "llama").norm(dim=-1).sum(-1).numpy()
+    # The mean over 300 probes strays by about 1 %: CV of one probe 15 %, over sqrt(300).
+    assert (got >= norms / math.sqrt(2) * 0.97).all()
+    assert (got <= norms * 1.03).all()
+    # The constant is sqrt(2 / pi) = 0.798 for many comparable entries in a row.
+    assert 0.75 < got.sum() / norms.sum() < 0.9
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_token_read_after_the_prediction_has_none(family: str) -> None:
+    # The causal mask hides the last target token from the logits that predict it: its own block of H is 0.
+    model = tiny_model(family)
+    ids = model.encoder.encode(PROMPT, add_special_tokens=False).ids
+    base = base_pass(model, [*ids, 7], [len(ids) - 1], [7])
+    own = len(ids)
+    gradients = gradient(model, base, own - 1)
+    before, itself = curvature(model, base, [own - 1, own], gradients, probes=3)
+    assert float(itself) == 0.0
+    assert float(before) > 0.0
+
+
+def test_one_pass_is_the_row_sum_of_the_joint_hessian() -> None:
+    model = tiny_model()
+    prepared = prepare(model, PROMPT, TARGET)
+    where = prepared.positions
+    got = prepared.curvature(one_pass=True, probes=PROBES, seed=5, step=0.002)[where]
+    ids = [*prepared.encoding.prompt_ids, *prepared.encoding.target_ids[:-1]]
+    base = prepared.base
+    rows = oracles.hessian(model, oracles.embed(model, ids), base.read, base.target_ids.tolist(), where)
+    joint = rows[:, :, where]
+    draws = torch.stack([rademacher(5, position, PROBES, joint.shape[1]) for position in where], dim=1).double()
+    # (H r)_i over the scored tokens, off-diagonal blocks included.
+    expected = torch.einsum("iajb,kjb->kia", joint, draws).abs().sum(-1).mean(0)
+    # All tokens move at once, so the difference step is larger and so is its error.
+    np.testing.assert_allclose(got, expected.numpy(), rtol=3e-2)
+
+
+@pytest.mark.parametrize("one_pass", [False, True])
+def test_batches_and_neighbours_change_nothing(one_pass: bool) -> None:
+    model = tiny_model()
+    options = {"one_pass": one_pass, "probes": 4, "seed": 1, "step": 0.002}
+    reference = prepare(model, PROMPT, TARGET).curvature(**options)
+    for budget in (1, 7, 50, 100_000):
+        other = prepare(model, PROMPT, TARGET, token_budget=budget).curvature(**options)
+        np.testing.assert_allclose(other, reference, rtol=1e-6)
+
+
+def test_probes_follow_the_seed_and_the_position_alone() -> None:
+    one = rademacher(0, 5, 3, 64)
+    assert torch.equal(one, rademacher(0, 5, 3, 64))
+    assert not torch.equal(one, rademacher(1, 5, 3, 64))
+    assert not torch.equal(one, rademacher(0, 6, 3, 64))
+    assert set(one.unique().tolist()) == {-1, 1}
+
+
+def test_unscored_prefix_is_only_context() -> None:
+    # A token's exact block does not depend on which other tokens are scored.
+    model = tiny_model()
+    options = {"one_pass": False, "probes": 3, "seed": 0, "step": 0.002}
+    everything = prepare(model, PROMPT, TARGET)
+    part = prepare(model, PROMPT, TARGET, unscored=[(0, 31)])
+    assert 0 < len(part.positions) < len(everything.positions)
+    np.testing.assert_allclose(
+        part.curvature(**options)[part.positions], everything.curvature(**options)[part.positions], rtol=1e-6
+    )
+
+
+def test_step_is_an_option_that_acts() -> None:
+    prepared = prepare(tiny_model(), PROMPT, TARGET)
+    small, large = (
+        prepared.attribute(create_method("heta", probes=1, step=step)).components["curvature"] for step in (0.001, 0.1)
+    )
+    assert not np.allclose(small, large, rtol=1e-3)
