@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.curated_inputs import prose, sciq_rows, write_books, write_sciq
+from helpers.curated_inputs import bare_book, prose, sciq_rows, write_books, write_sciq
 from heta.errors import ConfigError, HetaError, InputError
 from heta.records import Span
 from heta_data.cli.curated import curated as command
@@ -245,7 +245,7 @@ def paragraphs_of(tmp_path: Path, *texts: str) -> Any:
     from heta_data.sources.gutenberg import prose_paragraphs
 
     path = tmp_path / "5.txt"
-    path.write_text("\n\n".join(texts), encoding="utf-8")
+    path.write_text(bare_book("\n\n".join(texts)), encoding="utf-8")
     return prose_paragraphs(read_book(path))
 
 
@@ -319,7 +319,7 @@ def pairs_at(tmp_path: Path, places: Sequence[int]) -> list[Pair]:
     values = [{**sciq_rows(1)[0], "support": f"{'x' * place} heart {'y' * (1000 - place)}"} for place in places]
     rows = read_sciq(write_sciq(tmp_path / "train.json", values))
     path = tmp_path / "5.txt"
-    path.write_text(prose(0), encoding="utf-8")
+    path.write_text(bare_book(prose(0)), encoding="utf-8")
     return [Pair(row, Passage(read_book(path), Span(0, 1), 1)) for row in rows]
 
 
@@ -365,7 +365,7 @@ def test_the_command_writes_items_and_funnel(sciq: Path, books: Path, tmp_path: 
     assert result.exit_code == 0, result.output
     assert re.search(r"^\(read\) +8$", result.stdout, re.MULTILINE)
     assert re.search(r"^support +0 +8  no supporting passage$", result.stdout, re.MULTILINE)
-    assert "8 items written" in result.stdout
+    assert "8 item(s) written" in result.stdout
     assert "only 2 groups" in result.stdout
     items = list(read_records(folder / "items.jsonl", Item))
     report = json.loads((folder / "funnel.json").read_text(encoding="utf-8"))
@@ -389,7 +389,7 @@ def test_other_items_are_replaced_by_force_only(sciq: Path, books: Path, tmp_pat
     arguments = ("--sciq", sciq, "--books", books, "-C", folder)
     run(*arguments)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert "8 items were there already, unchanged" in run(*arguments).stdout
+    assert "8 item(s) were there already, unchanged" in run(*arguments).stdout
     refused = run(*arguments, "--seed", "5")
     assert isinstance(refused.exception, InputError)
     assert "holds other items" in str(refused.exception)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.curated_inputs import SENTENCES, book, prose
+from helpers.curated_inputs import SENTENCES, bare_book, book, prose
 from heta.errors import InputError
 from heta.records import Span
 from heta_data.sources.gutenberg import (
@@ -269,7 +269,9 @@ def test_encodings_that_gutenberg_uses(tmp_path: Path) -> None:
     latin = make(tmp_path, text, name="b.txt", encoding="iso-8859-1")
     assert (latin.encoding, latin.text) == ("iso-8859-1", text)
     quoted = prose(0).replace('"', "”")
-    windows = make(tmp_path, quoted.replace("willow", "Weidenbäume ”"), name="c.txt", encoding="windows-1252")
+    windows = make(
+        tmp_path, bare_book(quoted.replace("willow", "Weidenbäume ”")), name="c.txt", encoding="windows-1252"
+    )
     assert windows.encoding == "windows-1252"
     # A wrong declaration is noticed by the control characters that it gives, and the next encoding is tried.
     wrong = make(tmp_path, book("“" + prose(0), charset="ISO-8859-1"), name="d.txt", encoding="windows-1252")
@@ -279,8 +281,8 @@ def test_encodings_that_gutenberg_uses(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_not_counted(tmp_path: Path) -> None:
-    found = make(tmp_path, prose(0), encoding="utf-8-sig")
-    assert found.text == prose(0)
+    found = make(tmp_path, bare_book(prose(0)), encoding="utf-8-sig")
+    assert found.text == bare_book(prose(0))
     assert shown(found) == [clean(prose(0))]
 
 
@@ -305,17 +307,25 @@ def test_a_book_under_copyright_is_refused(tmp_path: Path, line: str) -> None:
         make(tmp_path, f"{line}\n\n{book(prose(0))}")
 
 
+def test_a_read_me_is_no_book(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"7\.txt: 4999 characters without a Project Gutenberg header are no book"):
+        make(tmp_path, "x" * 4999)
+    assert make(tmp_path, "x" * 5000).body == Span(0, 5000)
+    # With a header a short text is a short story.
+    assert shown(make(tmp_path, book(prose(0)))) == [clean(prose(0))]
+
+
 def test_the_number_comes_from_the_header_or_the_name(tmp_path: Path) -> None:
     assert make(tmp_path, book(prose(0)), name="7.txt").number == "4242"
-    assert make(tmp_path, prose(0), name="8.txt").number == "8"
-    assert make(tmp_path, prose(0), name="ferry.txt").number == ""
+    assert make(tmp_path, bare_book(prose(0)), name="8.txt").number == "8"
+    assert make(tmp_path, bare_book(prose(0)), name="ferry.txt").number == ""
 
 
 def test_a_folder_of_books(tmp_path: Path) -> None:
     (tmp_path / "index.csv").write_text("id,title\n")
     (tmp_path / "old.txt").mkdir()
-    make(tmp_path, prose(0), name="9.txt")
-    make(tmp_path, prose(1), name="10.TXT")
+    make(tmp_path, bare_book(prose(0)), name="9.txt")
+    make(tmp_path, bare_book(prose(1)), name="10.TXT")
     assert [found.id for found in read_books(tmp_path)] == ["10", "9"]
 
 
@@ -327,8 +337,8 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path, kind: str) -> None:
     elif kind != "missing":
         folder.mkdir()
     if kind == "twice":
-        make(folder, prose(0), name="1.txt")
-        make(folder, prose(0), name="2.txt")
+        make(folder, bare_book(prose(0)), name="1.txt")
+        make(folder, bare_book(prose(0)), name="2.txt")
     expected = {
         "missing": "books: no such folder; give a folder",
         "file": "books: a file; give a folder",

@@ -139,6 +139,11 @@ def book(body: str, *, title: str = "THE FERRY", number: str = "4242", charset: 
     return HEADER.format(**values) + body + LICENCE.format(**values)
 
 
+def bare_book(body: str) -> str:
+    """`body` without header or licence, long enough for a book: the rest is rows of asterisks."""
+    return body + "\n\n* * * * *" * 500
+
+
 def write_books(folder: Path, *, count: int = 2, paragraphs: int = 12) -> Path:
     """A folder of `count` books of `paragraphs` paragraphs of prose each."""
     folder.mkdir(parents=True, exist_ok=True)

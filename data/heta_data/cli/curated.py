@@ -94,7 +94,7 @@ def curated(
         return
     _say_funnel(built)
     were = "were there already, unchanged" if outcome == "unchanged" else "written"
-    click.echo(f"{len(built.items)} items {were}: {workspace.items} (report: {workspace.root / FUNNEL_FILE})")
+    click.echo(f"{len(built.items)} item(s) {were}: {workspace.items} (report: {workspace.root / FUNNEL_FILE})")
 
 
 def _say_funnel(built: "Curated") -> None:

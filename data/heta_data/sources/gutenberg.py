@@ -22,6 +22,9 @@ from heta.records import Span
 SHORTEST = 20
 """Words that a paragraph must have: shorter ones are dialogue tags and chapter titles as often as prose."""
 
+_SHORTEST_BOOK = 5000
+"""Code points that a file without a header must have: a folder's licence or read-me is no book."""
+
 # The title may run over several lines, so `[^*]` and not `.`.
 _START = re.compile(
     r"^[ \t]*\*{3}[ \t]*START OF (?:THE|THIS) PROJECT GUTENBERG E(?:BOOK|TEXT)[^*]{0,300}\*{3}[ \t\r]*$"
@@ -150,8 +153,8 @@ def read_book(path: Path) -> Book:
     """One book; UTF-8, then the encoding its header names, then Windows-1252 are tried.
 
     Raises:
-        InputError: none of the encodings gives plain text, nothing is left between header and licence, or the
-            header says that the book is under copyright.
+        InputError: none of the encodings gives plain text, nothing is left between header and licence, the file
+            is short and has no header, or the header says that the book is under copyright.
     """
     try:
         content = path.read_bytes()
@@ -161,6 +164,10 @@ def read_book(path: Path) -> Book:
     body = find_body(text)
     if not text[body.start : body.end].strip():
         raise InputError(f"{path}: holds no text between Project Gutenberg's header and licence; remove the file")
+    if body == (0, len(text)) and len(text) < _SHORTEST_BOOK:
+        raise InputError(
+            f"{path}: {len(text)} characters without a Project Gutenberg header are no book; remove it from the folder"
+        )
     if _COPYRIGHTED.search(text, 0, body.start) or _COPYRIGHTED.search(text, body.end):
         raise InputError(f"{path}: says that it is under copyright; only books in the public domain can be used")
     number = path.stem if path.stem.isascii() and path.stem.isdigit() else ""
