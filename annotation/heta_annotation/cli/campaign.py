@@ -52,9 +52,10 @@ def plan(ctx: click.Context, folder: Path, as_json: bool) -> None:
 
 @campaign.command()
 @folder_option
+@click.option("--batch", type=click.IntRange(1, 5000), default=100, show_default=True, help="Tasks per request.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; ask the servers, write nothing.")
 @json_option
-def push(folder: Path, dry_run: bool, as_json: bool) -> None:
+def push(folder: Path, batch: int, dry_run: bool, as_json: bool) -> None:
     """Send the campaign to its servers. Doing it again changes nothing; after an accident it goes on.
 
     \b
@@ -62,7 +63,7 @@ def push(folder: Path, dry_run: bool, as_json: bool) -> None:
              heta campaign push -C my-benchmark
     """
     from heta_annotation.plan import plan as make_plan
-    from heta_annotation.push import preview
+    from heta_annotation.push import PushOptions, preview
     from heta_annotation.push import push as send
     from heta_data.workspace import Workspace
 
@@ -80,7 +81,7 @@ def push(folder: Path, dry_run: bool, as_json: bool) -> None:
             click.echo(f"{name}: {number} tasks to send to {connections[name].url}")
         return
     with _bar("push") as progress:
-        pushed = send(workspace, connections, progress=progress)
+        pushed = send(workspace, connections, options=PushOptions(batch=batch), progress=progress)
     if as_json:
         click.echo(json.dumps([asdict(arm) for arm in pushed], indent=2))
         return
