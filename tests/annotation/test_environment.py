@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from heta.errors import ConfigError
-from heta_annotation import environment
+from heta_annotation import connection, environment
 from heta_annotation.errors import InstallFailed
 
-VERSION = environment.VERSION
+VERSION = connection.VERSION
 INSTALL = """
 from heta_annotation.environment import ready_environment
 print(ready_environment(lambda stage, detail="": print(stage, flush=True)).root)
@@ -55,19 +55,29 @@ def installer(environ: Mapping[str, str]) -> "subprocess.Popen[str]":
     )
 
 
-def test_a_failed_install_says_why_and_leaves_nothing_that_counts(offline: Path, tmp_path: Path) -> None:
+def test_a_failed_install_says_why_and_the_next_begins_afresh(
+    offline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Settings that would make pip install elsewhere do not count; where packages come from does.
+    monkeypatch.setenv("PIP_TARGET", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("PIP_USER", "1")
     with pytest.raises(InstallFailed, match=r"(?s)install with pip.*No matching distribution found for label-studio"):
         environment.ready_environment()
     assert not environment.is_ready()
-    assert not (own_root(tmp_path) / ".complete").exists()
-    # With the cause mended the next call makes it, from an empty folder.
     (own_root(tmp_path) / "left over").touch()
+
     wheel(offline)
-    assert environment.installed_version(environment.ready_environment()) == VERSION
+    made = environment.ready_environment()
+    assert environment.installed_version(made) == VERSION
     assert environment.is_ready()
-    assert not (own_root(tmp_path) / "left over").exists()
+    assert not (own_root(tmp_path) / "left over").exists() and not (tmp_path / "elsewhere").exists()
     log = own_root(tmp_path).with_name(f"{own_root(tmp_path).name}.log")
     assert "Successfully installed label-studio" in log.read_text()
+
+    # This Label Studio holds nothing, so no database comes of it.
+    with pytest.raises(InstallFailed, match=r"(?s)database could not be made.*label_studio\.server"):
+        environment.ready_template(made)
+    assert not list((tmp_path / "cache").glob("*.sqlite3"))
 
 
 def test_killed_then_two_at_once_install_once(offline: Path, tmp_path: Path) -> None:
@@ -88,20 +98,6 @@ def test_killed_then_two_at_once_install_once(offline: Path, tmp_path: Path) -> 
     # One installs, the other waits and finds it done; or came when it was done already.
     assert stages == [False, True], said
     assert environment.installed_version(environment.Environment(own_root(tmp_path))) == VERSION
-
-
-def test_pip_options_do_not_divert_it_and_an_empty_package_makes_no_database(
-    offline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wheel(offline)
-    monkeypatch.setenv("PIP_TARGET", str(tmp_path / "elsewhere"))
-    monkeypatch.setenv("PIP_USER", "1")
-    empty = environment.ready_environment()
-    assert environment.installed_version(empty) == VERSION
-    assert not (tmp_path / "elsewhere").exists()
-    with pytest.raises(InstallFailed, match=r"(?s)database could not be made.*label_studio\.server"):
-        environment.ready_template(empty)
-    assert not list((tmp_path / "cache").glob("*.sqlite3"))
 
 
 def test_named_environment_without_label_studio_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -263,9 +263,10 @@ class TestRunningServer:
             found = studio.connect(Workspace(tmp_path), "external")
         assert (found.url, found.isolation, found.local) == (label_studio.url, "trust", False)
         assert caplog.messages == []
+        tried = connections.VERSION
         monkeypatch.setattr(connections, "VERSION", "9.9.9")
         studio.connect(Workspace(tmp_path), "external")
-        assert f"is Label Studio {environment.VERSION} (Community edition); tried was 9.9.9" in caplog.text
+        assert f"is Label Studio {tried} (Community edition); tried was 9.9.9" in caplog.text
 
     def test_errors_in_our_own_words(self, label_studio: Connection) -> None:
         client = label_studio.client()
@@ -320,7 +321,7 @@ class TestRunningServer:
         (document,) = json.loads(shown)
         assert (document["pid"], document["password"]) == (state.pid, state.password)
         listed = CliRunner().invoke(command, ["status", "studio", "-C", folder]).stdout
-        assert f"studio: up, {state.url}, Label Studio {environment.VERSION}, process {state.pid}" in listed
+        assert f"studio: up, {state.url}, Label Studio {connections.VERSION}, process {state.pid}" in listed
         assert state.token not in shown + listed
 
 
@@ -400,7 +401,7 @@ class TestLife:
         monkeypatch.setenv("HETA_LABEL_STUDIO", str(studio_environment.root))
         monkeypatch.setenv("HETA_CACHE", str(tmp_path / "cache"))
         (tmp_path / "cache").mkdir()
-        (tmp_path / "cache" / f"label-studio-{environment.VERSION}-template.sqlite3").write_text("no database" * 100)
+        (tmp_path / "cache" / f"label-studio-{connections.VERSION}-template.sqlite3").write_text("no database" * 100)
         workspace = Workspace(tmp_path / "folder")
         with pytest.raises(StartFailed, match=r"(?s)'blind' ended while starting; end of .*file is not a database"):
             studio.start(workspace, "blind")

@@ -33,15 +33,16 @@ def install(as_json: bool) -> None:
     Example: heta studio install
     """
     from heta_annotation import environment as library
+    from heta_annotation.connection import VERSION
 
     with reporting() as report:
         environment = library.ready_environment(report)
         template = library.ready_template(environment, report)
     if as_json:
-        found = {"version": library.VERSION, "environment": str(environment.root), "template": str(template)}
+        found = {"version": VERSION, "environment": str(environment.root), "template": str(template)}
         click.echo(json.dumps(found, indent=2))
     else:
-        click.echo(f"Label Studio {library.VERSION} is in {environment.root}")
+        click.echo(f"Label Studio {VERSION} is in {environment.root}")
 
 
 @studio.command()
