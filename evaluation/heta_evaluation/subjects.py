@@ -93,7 +93,7 @@ def _subject(key: SubjectKey, records: Mapping[str, AttributionRecord], several:
     version = f"@{revision} {tokenizer}" if several else ""
     target = "" if policy in ("answer", "none") else f", target {policy}"
     return Subject(
-        name=f"{method} on {model}{version}{target} [{config_hash}]",
+        name=f"{method}{'' if model == 'none' else f' on {model}'}{version}{target} [{config_hash}]",
         method=method,
         model=model,
         revision=revision,

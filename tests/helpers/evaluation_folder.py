@@ -124,14 +124,21 @@ def make_labels(
     """Raters that miss a needed word, and mark another one, with these probabilities."""
     rng = np.random.default_rng(seed)
     return [
-        rater_labels(item, np.where(rng.random(len(truth)) < np.where(truth, miss, add), ~truth, truth), f"r{number}", kind, arm)
+        rater_labels(
+            item, np.where(rng.random(len(truth)) < np.where(truth, miss, add), ~truth, truth), f"r{number}", kind, arm
+        )
         for number in range(raters)
         for item, truth in ((item, needed(item)) for item in items)
     ]
 
 
 def rater_labels(
-    item: Item, marks: Sequence[bool] | np.ndarray, rater: str, kind: RaterKind = "human", arm: Arm = "blind", **fields: object
+    item: Item,
+    marks: Sequence[bool] | np.ndarray,
+    rater: str,
+    kind: RaterKind = "human",
+    arm: Arm = "blind",
+    **fields: object,
 ) -> TokenLabels:
     """One rater's marks for one item."""
     units = label_units(item)
@@ -154,7 +161,9 @@ def rater_labels(
     )
 
 
-def make_attribution(item: Item, method: str, scores: np.ndarray, *, model: str = "toy", answered: bool = True) -> AttributionRecord:
+def make_attribution(
+    item: Item, method: str, scores: np.ndarray, *, model: str = "toy", answered: bool = True
+) -> AttributionRecord:
     """Scores `[unit]` of the item's words as a record in tokens: each word is a token with the blank before it."""
     units = label_units(item)
     question = item.spans("question")[0]
@@ -165,8 +174,8 @@ def make_attribution(item: Item, method: str, scores: np.ndarray, *, model: str 
         method=method,
         signed=bool((scores < 0).any()),
         model=model,
-        model_revision="sha256:000000000000",
-        tokenizer="Toy:000000000000",
+        model_revision="none" if model == "none" else "sha256:000000000000",
+        tokenizer="none" if model == "none" else "Toy:000000000000",
         unit="token",
         starts=(*starts, question.start),
         ends=(*(unit.end for unit in units), question.end),
@@ -175,7 +184,13 @@ def make_attribution(item: Item, method: str, scores: np.ndarray, *, model: str 
         scores=(*scores.tolist(), float(np.maximum(scores, 0).sum())),
         components={},
         target=TargetPart(
-            policy="answer", text=answer, token_ids=(1,), log_probs=(-0.5,), ranks=(1 if answered else 3,), greedy=answer, answered=answered
+            policy="answer",
+            text=answer,
+            token_ids=(1,),
+            log_probs=(-0.5,),
+            ranks=(1 if answered else 3,),
+            greedy=answer,
+            answered=answered,
         ),
         config={"method": method},
         config_hash=content_hash(method, 8),

@@ -147,8 +147,8 @@ def _one_segment(batch: Batch) -> BoolArray:
 def dsa(batch: Batch) -> Grid:
     """Mass on evidence minus mass on distractor, as shares of the mass on both. `[P, S]` in [-1, 1]."""
     mass = np.maximum(batch.scores, 0.0)
-    peak = mass.max(axis=1, keepdims=True)
-    mass = mass / np.where(peak == 0, 1.0, peak)  # sums of the largest floats would overflow
+    # Sums of the largest floats would overflow; a power of two scales without rounding.
+    mass = np.ldexp(mass, -np.frexp(mass.max(axis=1, keepdims=True))[1])
     evidence, distractor = mass[:, batch.evidence].sum(axis=1), mass[:, batch.distractor].sum(axis=1)
     total = evidence + distractor
     values = _repeat(batch, (evidence - distractor) / np.where(total == 0, 1.0, total))

@@ -1,0 +1,124 @@
+"""Labels that count, and gold by majority."""
+
+import numpy as np
+import pytest
+
+from helpers.evaluation_folder import make_items, make_labels, rater_labels
+from heta.errors import InputError
+from heta.records import Span
+from heta_data.errors import IntegrityError
+from heta_evaluation.aggregate import MAJORITY, gold_labels, majority
+from heta_evaluation.labels import select_labels
+from heta_evaluation.settings import EvaluateSettings
+
+UNITS = (Span(0, 3), Span(4, 7), Span(8, 9))
+
+
+def gold(rows, **more):
+    fields = {"item_id": "i", "segmentation": "word/1", "units": UNITS, "kinds": ["human"], "arms": ["blind"]}
+    return gold_labels(**fields | more, labels=np.asarray(rows, dtype=bool))
+
+
+def test_more_than_half_is_gold_and_a_tie_is_not():
+    found = gold([[1, 1, 0], [1, 0, 0]])
+    assert found.labels == (1, 0, 0)
+    assert found.probability == (1.0, 0.5, 0.0)
+    assert found.source == "unresolved"
+    assert found.method == MAJORITY
+    assert found.n_raters == 2
+
+
+def test_sources():
+    assert gold([[1, 0, 0], [1, 0, 0]]).source == "unanimous"
+    assert gold([[1, 0, 0], [1, 0, 0], [1, 1, 0]]).source == "aggregated"
+    # one rater agrees with nobody
+    assert gold([[1, 0, 0]]).source == "aggregated"
+
+
+def test_kinds_and_arms_are_named_once_and_sorted():
+    found = gold([[1, 0, 0]] * 3, kinds=["simulated", "human", "simulated"], arms=["blind", "assisted", "blind"])
+    assert found.kinds == ("human", "simulated")
+    assert found.arms == ("assisted", "blind")
+
+
+def test_weighted_votes():
+    votes, total = np.asarray([[3.0, 2.0, 1.0]]), np.asarray([[4.0]])
+    assert majority(votes, total).tolist() == [[True, False, False]]
+
+
+ITEMS = make_items()[:2]
+SIMULATED = EvaluateSettings(kinds=("simulated",))
+
+
+def test_by_default_only_blind_human_labels_count():
+    labels = [
+        *make_labels(ITEMS, raters=1, kind="human"),
+        *make_labels(ITEMS, raters=1, kind="simulated"),
+        *make_labels(ITEMS, raters=1, kind="human", arm="assisted"),
+    ]
+    found = select_labels(ITEMS, labels, EvaluateSettings())
+    assert {(one.kind, one.arm) for one in found.used} == {("human", "blind")}
+    assert found.left_out == {"other_kind_or_arm": 4}
+
+
+def test_skipped_and_cannot_tell_are_left_out_and_counted():
+    units = len(make_labels(ITEMS[:1], raters=1)[0].labels)
+    nothing = [0] * units
+    labels = [
+        rater_labels(ITEMS[0], nothing, "a", skipped=True),
+        rater_labels(ITEMS[0], nothing, "b", cannot_tell=True),
+        rater_labels(ITEMS[0], nothing, "c"),
+    ]
+    found = select_labels(ITEMS, labels, EvaluateSettings())
+    assert [one.rater for one in found.used] == ["c"]
+    assert found.left_out == {"cannot_tell": 1, "skipped": 1}
+    assert found.by_item[ITEMS[1].id] == ()
+
+
+def test_the_last_round_counts_and_blind_comes_before_assisted():
+    units = len(make_labels(ITEMS[:1], raters=1)[0].labels)
+    first, second = [1] + [0] * (units - 1), [0] * units
+    labels = [
+        rater_labels(ITEMS[0], second, "a", round=1),
+        rater_labels(ITEMS[0], first, "a", round=0),
+        rater_labels(ITEMS[0], first, "a", arm="assisted", round=5),
+    ]
+    found = select_labels(ITEMS, labels, EvaluateSettings(arms=("blind", "assisted")))
+    assert [(one.arm, one.round) for one in found.used] == [("blind", 1)]
+    assert found.left_out == {"superseded": 2}
+
+
+def test_a_label_that_stands_twice_is_refused():
+    label = make_labels(ITEMS[:1], raters=1)[0]
+    with pytest.raises(IntegrityError, match="stand twice in arm blind, round 0"):
+        select_labels(ITEMS, [label, label], SIMULATED)
+
+
+def test_labels_of_unknown_items_and_other_units_are_refused():
+    label = make_labels(ITEMS[:1], raters=1)[0]
+    with pytest.raises(IntegrityError, match="no such item"):
+        select_labels(ITEMS[1:], [label], SIMULATED)
+    short = label.model_copy(update={name: getattr(label, name)[:-1] for name in ("starts", "ends", "labels")})
+    with pytest.raises(IntegrityError, match="do not match the item's"):
+        select_labels(ITEMS, [short], SIMULATED)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (make_labels(ITEMS, raters=2), "there are 4 simulated/blind: add --kinds simulated"),
+        (
+            make_labels(ITEMS, raters=1, arm="assisted"),
+            "there are 2 simulated/assisted: add --kinds simulated --arms assisted",
+        ),
+        (make_labels(ITEMS, raters=1, kind="human", arm="assisted"), "there are 2 human/assisted: add --arms assisted"),
+        ([], "labels.jsonl is empty"),
+        ([rater_labels(ITEMS[0], [0] * 30, "a", skipped=True)], "every one was skipped"),
+    ],
+)
+def test_without_labels_the_message_says_what_there_is(labels, expected):
+    with pytest.raises(InputError) as caught:
+        select_labels(ITEMS, labels, EvaluateSettings())
+    assert str(caught.value).startswith("no labels by human raters in arm blind")
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,149 @@
+"""Every registered metric, plug-ins included, keeps what it declares: registering is being tested."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heta_evaluation.agreement import coincidences
+from heta_evaluation.metrics import METRICS
+from heta_evaluation.metrics.base import AgreementMetric, AlignmentMetric, Batch, Value, one_case, per_case
+
+ALL = [METRICS.get(name) for name in METRICS]
+ALIGNMENT = [metric for metric in ALL if isinstance(metric, AlignmentMetric)]
+LABELLED = [metric for metric in ALIGNMENT if set(metric.needs) & {"gold", "share"}]
+AGREEMENT = [metric for metric in ALL if isinstance(metric, AgreementMetric)]
+named = pytest.mark.parametrize
+
+finite = st.floats(-1e300, 1e300, allow_nan=False)
+
+
+@st.composite
+def batches(draw):
+    n = draw(st.integers(1, 10))
+    row = st.lists(finite | st.integers(-1, 1).map(float), min_size=n, max_size=n)
+    votes = draw(st.lists(st.lists(st.integers(0, 3), min_size=n, max_size=n), min_size=1, max_size=3))
+    share = np.asarray(votes) / 3
+    cut = draw(st.integers(0, n))
+    evidence = np.arange(n) < cut
+    scores = np.asarray(draw(st.lists(row, min_size=1, max_size=3)))
+    outside = np.asarray(draw(st.lists(st.floats(0, 1), min_size=len(scores), max_size=len(scores))))
+    return Batch(scores, share > 0.5, share, evidence, ~evidence, outside)
+
+
+@named("metric", ALL, ids=lambda metric: metric.name)
+def test_metadata_is_complete(metric):
+    assert METRICS.get(metric.name) is metric
+    low, high = metric.range
+    assert low < high
+    assert metric.direction in ("higher", "lower", "neutral")
+    assert metric.needs
+    for text in (metric.title, metric.reference, metric.ties, metric.negative, metric.empty, metric.constant):
+        assert text.strip() == text != ""
+
+
+@named("metric", ALIGNMENT, ids=lambda metric: metric.name)
+@settings(max_examples=60, deadline=None)
+@given(batch=batches())
+def test_values_lie_in_the_declared_range_and_never_lack_a_reason(metric, batch):
+    for found in [metric.compute(batch)] + ([metric.chance(batch)] if metric.chance else []):
+        assert np.isfinite(found.values).all()
+        assert found.values.shape == found.reasons.shape
+        assert found.values.shape[0] == batch.shape[0]
+        low, high = metric.range
+        assert found.values[found.valid].size == 0 or low <= found.values[found.valid].min()
+        assert found.values[found.valid].size == 0 or found.values[found.valid].max() <= high
+        assert (found.values[~found.valid] == 0).all()
+        for pattern, subject in np.ndindex(found.values.shape):
+            cell = found.at(pattern, subject)
+            assert (cell.value is None) == (cell.reason is not None)
+
+
+@named("metric", ALIGNMENT, ids=lambda metric: metric.name)
+@settings(max_examples=40, deadline=None)
+@given(batch=batches(), random=st.randoms(use_true_random=False))
+def test_order_of_units_does_not_matter(metric, batch, random):
+    order = list(range(batch.gold.shape[1]))
+    random.shuffle(order)
+    shuffled = Batch(
+        batch.scores[:, order],
+        batch.gold[:, order],
+        batch.share[:, order],
+        batch.evidence[order],
+        batch.distractor[order],
+        batch.outside,
+    )
+    first, second = metric.compute(batch), metric.compute(shuffled)
+    assert first.reasons.tolist() == second.reasons.tolist()
+    np.testing.assert_allclose(first.values, second.values, rtol=1e-9, atol=1e-9)
+
+
+@named("metric", LABELLED, ids=lambda metric: metric.name)
+def test_perfect_beats_chance_beats_worst(metric):
+    gold = np.asarray([1, 1, 0, 0, 0], dtype=bool)
+    perfect, worst = (metric.one(one_case(scores, gold)).value for scores in (gold * 1.0, ~gold * 1.0))
+    assert perfect == pytest.approx(metric.range[1])
+    assert worst is not None
+    if metric.chance:
+        chance = metric.chance(one_case(gold * 1.0, gold)).at(0, 0).value
+        assert worst < chance < perfect
+    assert worst < perfect
+
+
+@named("metric", LABELLED, ids=lambda metric: metric.name)
+def test_increasing_transformations_change_nothing(metric):
+    rng = np.random.default_rng(0)
+    scores, share = rng.integers(0, 5, 12).astype(float), rng.integers(0, 4, 12) / 3
+    before = metric.one(one_case(scores, share > 0.5, share=share))
+    after = metric.one(one_case(np.exp(scores) * 3 - 7, share > 0.5, share=share))
+    assert after.value == pytest.approx(before.value, abs=1e-12)
+
+
+@named("metric", LABELLED, ids=lambda metric: metric.name)
+def test_without_positive_labels_there_is_a_reason(metric):
+    found = metric.one(one_case([1, 2, 3], [0, 0, 0]))
+    assert found.value is None
+    assert found.reason in ("empty_gold", "constant_labels")
+
+
+@named("metric", ALIGNMENT, ids=lambda metric: metric.name)
+def test_one_unit_gives_a_value_or_a_reason(metric):
+    for gold in (0, 1):
+        cell = metric.one(one_case([0.5], [gold], evidence=[True], distractor=[False], outside=0.5))
+        assert (cell.value is None) != (cell.reason is None)
+
+
+@named("metric", AGREEMENT, ids=lambda metric: metric.name)
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.sampled_from([0.0, 1.0, None]), min_size=4, max_size=4), min_size=1, max_size=5))
+def test_agreement_lies_in_its_range(metric, rows):
+    present = np.asarray([[cell is not None for cell in row] for row in rows])
+    ratings = np.asarray([[cell or 0.0 for cell in row] for row in rows])
+    table = coincidences([(ratings, present)])
+    cell = metric.compute(table.pairs, table.counts).at(0, 0)
+    assert (cell.value is None) == (cell.reason is not None)
+    assert cell.value is None or metric.range[0] <= cell.value <= metric.range[1] + 1e-12
+
+
+def test_a_metric_of_single_cases_runs_in_batches():
+    # A plug-in may come as a plain function of one case: here the mean score of the gold units.
+    def mean_on_gold(scores, batch, pattern):
+        marked = batch.gold[pattern]
+        return Value(float(scores[marked].mean())) if marked.any() else Value(None, "empty_gold")
+
+    compute = per_case(mean_on_gold)
+    batch = Batch(
+        np.asarray([[1.0, 3.0], [5.0, 7.0]]),
+        np.asarray([[True, True], [False, False]]),
+        np.zeros((2, 2)),
+        np.ones(2, dtype=bool),
+        np.zeros(2, dtype=bool),
+    )
+    assert [compute(batch).at(*cell) for cell in ((0, 0), (0, 1), (1, 0))] == [
+        Value(2.0),
+        Value(6.0),
+        Value(None, "empty_gold"),
+    ]
+    assert not math.isnan(compute(batch).values.sum())
