@@ -53,7 +53,7 @@ def curvature(
     probes: int,
     seed: int = 0,
     step: float = 0.002,
-    budget: int = 1024,
+    budget: int = 512,
 ) -> Tensor:
     """S_i of each of `positions` (increasing), `[position]` float64, >= 0: exact blocks, probed one token at a time.
 
@@ -95,7 +95,7 @@ def curvature_one_pass(
     probes: int,
     seed: int = 0,
     step: float = 0.002,
-    budget: int = 1024,
+    budget: int = 512,
 ) -> Tensor:
     """A quick stand-in for `curvature`: every token probed at once, `[position]` float64, >= 0.
 

@@ -15,7 +15,7 @@ Mask = Literal["zero"]
 
 
 def information(
-    model: LoadedModel, base: BasePass, positions: Sequence[int], *, mask: Mask = "zero", budget: int = 1024
+    model: LoadedModel, base: BasePass, positions: Sequence[int], *, mask: Mask = "zero", budget: int = 512
 ) -> torch.Tensor:
     """I_i of each of `positions` (increasing), `[position]` float64, nats, summed over the target's steps.
 

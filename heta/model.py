@@ -71,7 +71,7 @@ def load_model(
     Args:
         name: a name of the catalogue (`smollm2`, `gemma3-270m`), a folder, or a hub id.
         device: a torch device; by default the first CUDA device, or the CPU.
-        dtype: `float32` or `float64`.
+        dtype: `float32` or `float64` (norms of the Llama type round to float32 all the same).
         revision: branch, tag or commit of a hub id.
 
     Raises:
@@ -133,7 +133,8 @@ def wrap_model(module: Any, tokenizer: Any, *, name: str, revision: str = "unkno
     module.eval()
     module.requires_grad_(False)
     encoder = _literal_encoder(backend)
-    digest = hashlib.sha256(encoder.to_str().encode("utf-8")).hexdigest()[:12]
+    bos = getattr(tokenizer, "bos_token_id", None)
+    digest = hashlib.sha256(f"{bos}\n{encoder.to_str()}".encode()).hexdigest()[:12]
     text_config = module.config.get_text_config(decoder=True)
     return LoadedModel(
         module=module,
@@ -141,7 +142,7 @@ def wrap_model(module: Any, tokenizer: Any, *, name: str, revision: str = "unkno
         encoder=encoder,
         identity=ModelIdentity(name=name, revision=revision, tokenizer=f"{type(tokenizer).__name__}:{digest}"),
         window=getattr(text_config, "max_position_embeddings", None),
-        bos=getattr(tokenizer, "bos_token_id", None),
+        bos=bos,
     )
 
 

@@ -1,0 +1,44 @@
+"""The engine on a model that has learnt something."""
+
+import numpy as np
+import pytest
+
+from heta import LoadedModel, Span, create_method, prepare
+
+pytestmark = pytest.mark.model
+
+EXAMPLE = "Question: What is the capital of Italy?\nAnswer: Rome\n\n"
+PROMPT = f"{EXAMPLE}Ines painted the stairs green. Tom baked bread.\n\nQuestion: What colour are the stairs?\nAnswer:"
+
+
+def test_the_answers_word_matters_most_in_the_text(smollm2: LoadedModel) -> None:
+    prepared = prepare(smollm2, PROMPT, " green", unscored=[Span(0, len(EXAMPLE))])
+    assert prepared.target.answered
+    text = range(len(EXAMPLE), PROMPT.index("Question: What colour"))
+    for name in ("heta_fast", "kl"):
+        result = prepared.attribute(create_method(name))
+        inside = [i for i, span in enumerate(result.spans) if span.start in text and result.scored[i]]
+        best = max(inside, key=lambda i: result.scores[i])
+        assert PROMPT[result.spans[best].start : result.spans[best].end].strip() in {"green", "stairs"}
+    # The attention sink and the example are no part of it: they swallowed nearly all of the published code's scores.
+    assert not result.scores[: int(np.flatnonzero(result.scored)[0])].any()
+
+
+def test_one_pass_curvature_ranks_like_the_exact_one(smollm2: LoadedModel) -> None:
+    from scipy.stats import spearmanr
+
+    prepared = prepare(smollm2, "Ines painted the stairs green, and Tom, her brother, baked bread for the", " village")
+    where = prepared.positions
+    exact = prepared.curvature(one_pass=False, probes=2, seed=0, step=0.002)[where]
+    quick = prepared.curvature(one_pass=True, probes=10, seed=0, step=0.002)[where]
+    assert spearmanr(exact, quick).statistic > 0.85
+
+
+def test_identity(smollm2: LoadedModel) -> None:
+    assert smollm2.identity.name == "smollm2"
+    assert smollm2.identity.revision.startswith("sha256:")
+    assert smollm2.bos is not None
+    # The private encoder agrees with the tokenizer it was made from wherever no special token is written out.
+    text = "Hello  world\n\n42 caf\u00e9s, isn't it? 😀"
+    ids = smollm2.tokenizer(text, add_special_tokens=False).input_ids
+    assert smollm2.encoder.encode(text, add_special_tokens=False).ids == ids
