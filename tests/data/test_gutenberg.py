@@ -130,8 +130,9 @@ def test_nothing_of_header_and_licence_is_ever_in_the_body(sentences: list[str],
         "The Ferry",
         "[Illustration: The ferryman looked at the water for a long time,\nand then he looked at me, and then "
         "at the hat on my knees.]",
-        "[The editor has left out a page here, which told of a journey to\n\nthe north. It was long and nobody has "
-        "missed it since the first\nprinting of the book in the year of the great flood.]",
+        "[The editor has left out a page here, and says so in three parts.\n\n"
+        "The second part looks like any other paragraph of the book, with\nits full lines and its sentences, and is "
+        "none of the author's own.\n\nThe third part closes the note.]",
         "    Row, row, the river is wide and the night is deep and slow,\n    Row, row, the ferry is old and has "
         "such a long way to go.",
         "When ducks are out,\nAnd rain is near,\nThe ferryman laughs,\nAnd drinks his beer,\nAnd all is well, "
