@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from heta.errors import NumericalError
 from heta.records import Attribution, Span
 from heta.words import Rule, project
 from heta_data.compose import unscored_spans
@@ -131,6 +132,10 @@ def _carry(
     before = np.cumsum(covered)  # code points of units in front of each position
     inside = np.asarray([before[span.end] > before[span.start] for span in spans], dtype=bool)
     mass = np.where(scored, np.maximum(scores, 0.0), 0.0)
+    mass = np.ldexp(mass, -int(np.frexp(mass.max(initial=0.0))[1]))  # so that no sum overflows
     total = float(mass.sum())
     outside = min(1.0, float(mass[~inside].sum()) / total) if total > 0 else NO_MASS
-    return project(text, spans, scores, scored, units, rule=rule), outside
+    carried = project(text, spans, scores, scored, units, rule=rule)
+    if not np.isfinite(carried).all():
+        raise NumericalError(f"scores up to {scores.max():g} overflow under the rule {rule!r}; take --rule max")
+    return carried, outside

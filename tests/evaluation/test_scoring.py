@@ -11,6 +11,7 @@ from helpers.evaluation_folder import (
     needed,
     rater_labels,
 )
+from heta.errors import NumericalError
 from heta_data.compose import label_units
 from heta_data.errors import IntegrityError
 from heta_evaluation.labels import select_labels
@@ -257,3 +258,14 @@ def test_scores_are_finite_for_every_registered_metric():
     for row in table.rows:
         for found in score_item(row, item_metrics(), np.ones((1, len(row.raters)))).values():
             assert np.isfinite(found.values).all()
+
+
+def test_scores_as_large_as_floats_go():
+    item = ITEMS[0]
+    unit = label_units(item)[1]
+    plain = make_attribution(item, "m", np.zeros(len(label_units(item))))
+    halves = {"starts": (unit.start, unit.start + 1), "ends": (unit.start + 1, unit.end), "token_ids": (1, 2)}
+    record = plain.model_copy(update={**halves, "scores": (1.7e308, 1.7e308)})
+    assert table_of(make_labels([item]), [record], [item]).rows[0].outside[0] == 0.0
+    with pytest.raises(NumericalError, match="take --rule max"):
+        table_of(make_labels([item]), [record], [item], rule="sum")
