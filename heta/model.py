@@ -192,7 +192,8 @@ def _device(device: str | None) -> "torch.device":
 def _local_revision(folder: Path) -> str:
     """`weights_digest`, remembered in the cache by path, size and time of change: hashing gigabytes takes seconds."""
     marker = folder / MARKER
-    if marker.is_file():
+    # Elsewhere a copied marker could stand beside other weights.
+    if folder.parent == cache_dir() / "models" and marker.is_file():
         return str(json.loads(marker.read_text(encoding="utf-8"))["weights"])
     files = sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")])
     state = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
