@@ -196,6 +196,7 @@ def _read_result(result: object, units: int) -> tuple[tuple[int, ...], bool, lis
     """Marked units, whether the rater cannot tell, and everything that no rater can have made on our page."""
     if not isinstance(result, Sequence) or isinstance(result, str):
         return (), False, ["result: no list of regions"]
+    known = {str(index): index for index in range(units)}
     marked: list[int] = []
     cannot_tell = False
     reasons: list[str] = []
@@ -210,9 +211,9 @@ def _read_result(result: object, units: int) -> tuple[tuple[int, ...], bool, lis
             reasons += [f"unknown choice: {choice!r}" for choice in choices if choice != CANNOT_TELL]
         else:
             for choice in choices:
-                # Exactly as we wrote them: "07", " 7" and 7 are not ours.
-                index = int(choice) if isinstance(choice, str) and choice.isascii() and choice.isdigit() else -1
-                if str(index) != choice or index >= units:
+                # Exactly as we wrote them: "07", " 7" and the number 7 are not ours.
+                index = known.get(choice) if isinstance(choice, str) else None
+                if index is None:
                     reasons.append(f"unknown index: {choice!r}, units are 0 to {units - 1}")
                 elif index in marked:
                     reasons.append(f"index twice: {index}")
