@@ -213,6 +213,12 @@ def _notes(
         )
     if unlabelled := sum(not len(row.raters) for row in rows):
         yield f"{unlabelled} of {len(rows)} items have no label that counts: label metrics leave them out."
+    marked = [(2 * row.labels.sum(axis=0) > len(row.raters)).any() for row in rows if len(row.raters)]
+    if empty := sum(not any_ for any_ in marked):
+        yield (
+            f"{empty} of {len(rows)} items have no word that most of their raters marked: metrics against gold leave "
+            "them out (empty_gold)."
+        )
     for number, subject in enumerate(subjects):
         if not subject.baseline and (missing := sum(not row.present[number] for row in rows)):
             yield f"{subject.name} has no attribution of {missing} of {len(rows)} items: compare by paired differences."

@@ -179,6 +179,7 @@ def test_raters_without_variation_give_reasons_and_never_nan(tmp_path, marks):
         assert index.get("roc_auc", method).reason == "full_gold"
     else:
         assert index.get("token_f1@k", method).reason == "empty_gold"
+        assert any("2 of 2 items have no word that most" in note for note in evaluation.table.notes)
         assert index.get("token_f1@k", "human reference", "held_out").reason == "no_value_for_any_rater"
     assert "NaN" not in (tmp_path / "results.jsonl").read_text()
 
