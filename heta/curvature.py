@@ -71,7 +71,7 @@ def curvature(
     rows = [(index, probe) for index in range(len(positions)) for probe in range(probes)]
     draws = {index: rademacher(seed, positions[index], probes, width) for index in range(len(positions))}
     result = torch.zeros(len(positions), dtype=torch.float64)
-    for batch in row_batches([positions[index] for index, _ in rows], base.length, budget):
+    for batch in row_batches(base, [positions[index] for index, _ in rows], budget):
         index = torch.tensor([rows[row][0] for row in batch])
         where = torch.tensor([positions[rows[row][0]] for row in batch])
         start = suffix_start(base, int(where[0]))
@@ -106,7 +106,7 @@ def curvature_one_pass(
     where = torch.tensor(list(positions)) - start
     draws = torch.stack([rademacher(seed, position, probes, width) for position in positions], dim=1)
     result = torch.zeros(len(positions), dtype=torch.float64)
-    for batch in row_batches([positions[0]] * probes, base.length, budget):
+    for batch in row_batches(base, [positions[0]] * probes, budget):
         suffix = base.embeddings[:, start:].repeat(len(batch), 1, 1)
         suffix[:, where] += epsilon * draws[list(batch)].to(suffix)
         suffix.requires_grad_(True)

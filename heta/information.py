@@ -29,9 +29,7 @@ def information(
     if mask != "zero":
         raise ValueError(f"mask is {mask!r}, allowed is 'zero'")
     result = torch.empty(len(positions), dtype=torch.float64)
-    # Wide vocabularies outgrow the hidden states: a row's logits are counted as tokens too.
-    weight = 1 + base.log_probs.numel() // 65536
-    for rows in row_batches(positions, base.length + weight, budget):
+    for rows in row_batches(base, positions, budget):
         where = [positions[row] for row in rows]
         start = suffix_start(base, where[0])
         suffix = base.embeddings[:, start:].repeat(len(rows), 1, 1)

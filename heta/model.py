@@ -84,6 +84,7 @@ def load_model(
     if folder is not None and revision is not None:
         raise ConfigError(f"revision {revision!r} was given for the local model {name!r}; revisions belong to hub ids")
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     target = _device(device)
@@ -96,7 +97,7 @@ def load_model(
                 raise IncompatibleModel(f"{name} is an encoder-decoder; only causal decoders are supported")
             tokenizer = AutoTokenizer.from_pretrained(source, **where)
             module = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), **where)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ConfigError(
             f"cannot load model {name!r}: {reason} (a name of {', '.join(CATALOGUE)}, a folder with a"

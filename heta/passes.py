@@ -99,14 +99,16 @@ def target_log_prob(base: BasePass, logits: Tensor) -> Tensor:
     return (chosen - logits.logsumexp(-1)).sum(-1)
 
 
-def row_batches(positions: Sequence[int], length: int, budget: int) -> Iterator[range]:
+def row_batches(base: BasePass, positions: Sequence[int], budget: int) -> Iterator[range]:
     """Ranges of consecutive rows that run together, each row from its range's first position to the end.
 
     Args:
+        base: the full pass.
         positions: first changed position of each row, not decreasing.
-        length: number of input positions.
         budget: most tokens in one pass; a single row longer than that still runs, alone.
     """
+    # Wide vocabularies outgrow the hidden states: a row's logits are counted as tokens too.
+    length = base.length + base.log_probs.numel() // 65536
     begin = 0
     while begin < len(positions):
         rows = max(1, budget // max(1, length - positions[begin]))

@@ -79,6 +79,18 @@ def test_fetched_once_complete_with_its_notice(source: ModelSource) -> None:
     assert {path.name for path in folder.parent.iterdir()} == {"toy", "toy.lock"}
 
 
+def test_a_conversion_that_fails_is_one_line_and_leaves_nothing(
+    source: ModelSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("no converter\nfor this")
+
+    monkeypatch.setattr(fetch, "_convert", broken)
+    with pytest.raises(HetaError, match="no converter for this"):
+        get_model("toy")
+    assert [path.name for path in (cache_dir() / "models").iterdir()] == ["toy.lock"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -141,6 +153,12 @@ def test_missing_converter_and_unknown_name(source: ModelSource, monkeypatch: py
         get_model("smolm2")
     monkeypatch.setattr(fetch, "find_spec", lambda name: None)
     with pytest.raises(MissingDependency, match=r"pip install 'heta-bench\[models\]'"):
+        get_model("toy")
+
+
+def test_an_environment_without_pip(source: ModelSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "find_spec", lambda name: None if name == "pip" else object())
+    with pytest.raises(MissingDependency, match="-m ensurepip"):
         get_model("toy")
 
 

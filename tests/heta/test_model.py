@@ -82,6 +82,17 @@ def test_a_folder_without_a_model(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_broken_weights(saved: Path) -> None:
+    (saved / "model.safetensors").write_bytes(b"half a file")
+    with pytest.raises(ConfigError, match="cannot load model") as caught:
+        load_model(str(saved))
+    assert "\n" not in str(caught.value)
+
+
+def test_window_of_families_that_name_it_otherwise() -> None:
+    assert tiny_model("gpt2").window == tiny_model("opt").window == 64
+
+
 def test_a_tokenizer_without_offsets_is_refused() -> None:
     with pytest.raises(IncompatibleModel, match="no fast tokenizer"):
         wrap_model(tiny_model().module, object(), name="slow")
