@@ -20,7 +20,8 @@ def documented_lines() -> list[tuple[str, str]]:
         for block in re.findall(r"```(?:bash|sh|console)\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
             for line in block.replace("\\\n", " ").splitlines():
                 if match := re.match(r"^(?:\$ )?(?:\w+=\S+ )*(?:\.venv/bin/)?(heta .*)", line):
-                    lines.append((page.relative_to(ROOT).as_posix(), match.group(1)))
+                    # What comes after a pipe is another program's business.
+                    lines.append((page.relative_to(ROOT).as_posix(), match.group(1).split(" | ")[0]))
     return lines
 
 
