@@ -21,10 +21,12 @@ Split = Literal["train", "dev", "test"]
 
 SEPARATOR = "\n\n"
 EXAMPLES = (
-    "The boat of old Nils is green.\n\n"
-    "Question: What colour is the boat?\nAnswer: green\n\n"
-    "Every Monday Ada sells honey at the gate.\n\n"
-    "Question: What does Ada sell?\nAnswer: honey"
+    "Mia has a red boat.\n\n"
+    "It was late.\n\n"
+    "Question: What colour is the boat?\nAnswer: red\n\n"
+    "Ada sells honey at the mill.\n\n"
+    "The cook laughed.\n\n"
+    "Question: Where does Ada sell honey?\nAnswer: at the mill"
 )
 """The default worked examples, written for this project."""
 EXAMPLE_RIGHTS = Rights(field="example", licence="CC-BY-4.0", source="heta-bench", locator="heta_data.compose.EXAMPLES")
@@ -147,7 +149,7 @@ def _check(where: str, texts: dict[str, str], *, one_line: bool = False) -> None
                     f"{where}: {name} holds the control character U+{ord(character):04X} at {position}; "
                     "replace it by a blank or leave it out"
                 )
-        if one_line and "\n" in text:
+        if one_line and len(text.splitlines()) > 1:
             raise InputError(f"{where}: {name} has more than one line; write it in one")
         if text != text.strip():
             raise InputError(f"{where}: {name} begins or ends with white space; strip it")

@@ -24,8 +24,9 @@ def write_items(workspace: Workspace, items: Sequence[Item], *, force: bool = Fa
         raise InputError("no items to write; nothing was changed")
     seen: dict[str, Item] = {}
     for item in items:
-        if (other := seen.setdefault(item.id, item)) is not item:
-            raise IntegrityError(f"items {other.source_id} and {item.source_id} have the same id {item.id}")
+        if item.id in seen:
+            raise IntegrityError(f"items {seen[item.id].source_id} and {item.source_id} have the same id {item.id}")
+        seen[item.id] = item
     with workspace.lock():
         path = workspace.items
         if path.exists():
@@ -77,7 +78,7 @@ def find_items(items: Sequence[Item], which: str) -> list[Item]:
         ids = ", ".join(item.id for item in found[:5])
         raise InputError(f"{which!r} is the beginning of {len(found)} ids ({ids}{', ...' if len(found) > 5 else ''})")
     names = [*(item.id for item in items), *dict.fromkeys(item.source_id for item in items)]
-    near = get_close_matches(which, names, n=1, cutoff=0)
+    near = get_close_matches(which, names, n=1, cutoff=0.25)
     nearest = f", the nearest is {near[0]!r}" if near else ""
     raise InputError(
         f"no item {which!r}{nearest}; give an id or its beginning, a number from 1 to {len(items)}, or all"

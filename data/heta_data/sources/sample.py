@@ -46,8 +46,8 @@ class SampleRow(Record):
 
     @property
     def copied(self) -> bool:
-        """Whether the evidence holds the answer word for word."""
-        return self.answer in self.evidence
+        """Whether the evidence holds the answer word for word, capitals aside."""
+        return self.answer.casefold() in self.evidence.casefold()
 
 
 def sample_rows() -> list[SampleRow]:
