@@ -11,14 +11,18 @@ from heta_annotation.connection import Connection
 from heta_data.workspace import Workspace
 
 
-def write_logins(workspace: Workspace, connection: Connection, accounts: Mapping[str, Account]) -> Path:
-    """Write `studio/<name>/raters.csv` (rater, address, e-mail, password), readable by the user alone."""
+def write_logins(workspace: Workspace, connection: Connection, project: int, accounts: Mapping[str, Account]) -> Path:
+    """Write `studio/<name>/raters.csv`, for the user alone: rater, address, e-mail, password, and where to label.
+
+    The address of a local server holds its port; a push after a restart writes the sheet anew.
+    """
     path = workspace.studio / connection.name / "raters.csv"
     text = io.StringIO()
     sheet = csv.writer(text, lineterminator="\n")
-    sheet.writerow(["rater", "address", "email", "password"])
+    sheet.writerow(["rater", "address", "email", "password", "label_here"])
     for email, account in accounts.items():
-        sheet.writerow([email.partition("@")[0], connection.url, email, account.password])
+        page = f"{connection.url}/projects/{project}/data?labeling=1"
+        sheet.writerow([email.partition("@")[0], connection.url, email, account.password, page])
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     # Opened with its final mode: the passwords are never readable by others, not even for a moment.
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

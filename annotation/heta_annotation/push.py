@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from heta_annotation.accounts import create_accounts
+from heta_annotation.accounts import Account, create_accounts
 from heta_annotation.client import IMPORT_SECONDS, CampaignClient, ProjectPage, RemoteTask, marker, require_servers
 from heta_annotation.connection import Connection
 from heta_annotation.errors import LabelStudioError, NotFound, ServerUnavailable
@@ -178,8 +178,9 @@ class _ArmPush:
             name,
             [(task, sent, fingerprint(sent)) for task, sent in zip(self.arm.tasks, self.arm.payloads, strict=True)],
         )
-        logins = self._accounts()
+        accounts = self._accounts()
         project = self._project()
+        logins = write_logins(self.workspace, self.client.connection, project, accounts)
         tasks = self.ledger.tasks(name)
         self._settle(project)
         there = self._listed(project, tasks)
@@ -197,18 +198,18 @@ class _ArmPush:
             present=len(there),
             predictions=predictions,
             raters=len(self.arm.raters),
-            logins=logins,
+            logins=str(logins),
             digest=digest,
         )
 
-    def _accounts(self) -> str:
+    def _accounts(self) -> dict[str, Account]:
         name = self.arm.arm
         emails = [email_of(pseudonym) for pseudonym in self.arm.raters]
         accounts = create_accounts(self.workspace, self.client.connection.name, emails)
         for pseudonym in self.arm.raters:
             account = accounts[email_of(pseudonym)]
             self.ledger.add_rater(Rater(name, pseudonym, self.planned.settings.kind, account.id))
-        return str(write_logins(self.workspace, self.client.connection, accounts))
+        return accounts
 
     def _project(self) -> int:
         """The arm's project: from the ledger, from the server where a run died in between, or a new one."""

@@ -94,7 +94,7 @@ def test_both_arms_then_again_and_the_blind_server_holds_no_trace(folder: Worksp
             ("blind", "a01", "human"),
             ("blind", "a02", "human"),
         ]
-    passwords = [line.split(",")[-1] for line in sheet.read_text().splitlines()[1:]]
+    passwords = [line.split(",")[3] for line in sheet.read_text().splitlines()[1:]]
     assert not any(password.encode() in folder.ledger.read_bytes() for password in passwords)
 
     blind, assisted = (database(folder, arm) for arm in ("blind", "assisted"))

@@ -92,7 +92,7 @@ def push(folder: Path, batch: int, dry_run: bool, as_json: bool) -> None:
             f"  {arm.url}/projects/{arm.project}/\n"
             f"  log-ins of {arm.raters} raters: {arm.logins} (keep it to yourself, hand out one line each)"
         )
-    click.echo(f"Next: raters log in and press Label All Tasks; heta campaign status{_flag(folder)}")
+    click.echo(f"Next: raters open label_here of their line and log in; heta campaign status{_flag(folder)}")
 
 
 @campaign.command()
