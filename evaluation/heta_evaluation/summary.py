@@ -137,13 +137,15 @@ def verdict(subjects: Sequence[Subject], index: ResultIndex) -> list[str]:
     best = scored[0]
     found = best.figures[MAIN]
     said = [
-        f"{_best(best, len(scored))}: F1@k {figure(found)} over {found.n} items. "
+        f"{_best(best, len(scored))}, {figure(found)} over {found.n} items. "
         f"A random order of the words gives {figure(index.get(MAIN, RANDOM))}."
     ]
     said.append(_reference(best, index))
     rivals = [line for line in lines if line.subject.method in LEXICAL and line.figures[MAIN].value is not None]
     if rivals:
-        said.append(_against(best, rivals[0], index))
+        said.append(_against(best, rivals[0], f"{rivals[0].label}, a rule that reads no model", index))
+    if len(scored) > 1:
+        said.append(_against(best, scored[1], f"the next method, {scored[1].label}", index))
     said += [
         f"{result.subject} answers {number(result.value, 0)} of {result.n} items by itself."
         for result in index.of(ANSWERED, "main")
@@ -154,8 +156,8 @@ def verdict(subjects: Sequence[Subject], index: ResultIndex) -> list[str]:
 
 def _best(best: Line, count: int) -> str:
     if count == 1:
-        return f"{best.label} is the only method"
-    return f"Of {count} methods, {best.label} agrees best with the raters"
+        return f"{best.label} is the only method: F1@k with the raters"
+    return f"Of {count} methods, {best.label} has the highest F1@k with the raters"
 
 
 def _reference(best: Line, index: ResultIndex) -> str:
@@ -171,9 +173,14 @@ def _reference(best: Line, index: ResultIndex) -> str:
     )
 
 
-def _against(best: Line, rival: Line, index: ResultIndex) -> str:
-    result = index.get(MAIN, f"{best.subject.name} minus {rival.subject.name}", "difference")
-    name = f"{rival.label}, a rule that reads no model"
+def _against(best: Line, rival: Line, name: str, index: ResultIndex) -> str:
+    """Best minus rival; a pair is computed once, in the order of the subjects."""
+    first, second = best.subject.name, rival.subject.name
+    result = index.get(MAIN, f"{first} minus {second}", "difference")
+    turned = index.get(MAIN, f"{second} minus {first}", "difference")
+    if result is None and turned is not None and turned.value is not None:
+        low, high = (None, None) if turned.low is None or turned.high is None else (-turned.high, -turned.low)
+        result = turned.model_copy(update={"value": -turned.value, "low": low, "high": high})
     if result is None or result.value is None:
         return f"It cannot be compared with {name}: no common items."
     p = float(result.config["p_holm"])
