@@ -24,6 +24,9 @@ from heta_evaluation.table import Progress, Table, build_table
 
 R = TypeVar("R", bound=Record)
 
+_NO_ITEMS = "build items first (heta data build)"
+_NO_LABELS = "collect labels first (heta campaign push, then pull)"
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -59,14 +62,19 @@ def read_inputs(workspace: Workspace) -> Inputs:
         InputError: there are no items or no labels yet; the message says which command makes them.
         RecordError: a line of a file cannot be read.
     """
-    items = tuple(_read(workspace.items, Item, "build items first (heta data build)"))
-    labels = tuple(_read(workspace.labels, TokenLabels, "collect labels first (heta campaign push, then pull)"))
+    _check_there(workspace)
+    items = tuple(_read(workspace.items, Item, _NO_ITEMS))
+    labels = tuple(_read(workspace.labels, TokenLabels, _NO_LABELS))
     return Inputs(items, labels, tuple(read_attributions(workspace)))
 
 
+def _check_there(workspace: Workspace) -> None:
+    for path, remedy in ((workspace.items, _NO_ITEMS), (workspace.labels, _NO_LABELS)):
+        if not path.exists():
+            raise InputError(f"{path}: no such file; {remedy}")
+
+
 def _read(path: Path, kind: type[R], remedy: str) -> list[R]:
-    if not path.exists():
-        raise InputError(f"{path}: no such file; {remedy}")
     records = list(read_records(path, kind))
     if not records:
         raise InputError(f"{path}: holds no records; {remedy}")
@@ -97,6 +105,8 @@ def evaluate(
         FolderBusy: another process writes here.
     """
     settings = workspace.settings("evaluate", EvaluateSettings, overrides)
+    # Before the lock, which would make the folder.
+    _check_there(workspace)
     with workspace.lock():
         inputs = read_inputs(workspace)
         evaluation = evaluate_records(inputs, settings, progress=progress)

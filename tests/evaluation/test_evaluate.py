@@ -320,6 +320,7 @@ def test_metrics_are_listed_with_range_direction_and_reference():
 def test_an_empty_folder_says_what_to_do(tmp_path):
     with pytest.raises(InputError, match="heta data build"):
         evaluate(Workspace(tmp_path / "nowhere"))
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_the_verdict_compares_with_a_rule_and_with_the_next_method(evaluated):
