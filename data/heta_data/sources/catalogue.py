@@ -4,7 +4,7 @@ from heta_data.sources import Source
 
 SAMPLE = Source(
     name="sample",
-    summary="short fictional texts in eight languages, bundled with the toolkit",
+    summary="short fictional texts in seven languages, bundled with the toolkit",
     licences=("CC-BY-4.0",),
     reference="written for this project",
     command="heta data build sample",
