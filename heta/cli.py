@@ -1,6 +1,7 @@
 """The `heta` command. Subcommands come by entry point (`heta.commands`), so this module imports no other package."""
 
 import logging
+import os
 import sys
 from importlib.metadata import entry_points, version
 from pathlib import Path
@@ -64,6 +65,8 @@ def cli(verbose: int, log_file: Path | None) -> None:
 
 def main() -> None:
     """Run the command; exit 0 done, 1 a foreseen error in one line, 2 wrong usage, 130 interrupted."""
+    # torch's threads wait for each other without burning the processor: on shared cores a pass is up to 4 times faster.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = cli.main(standalone_mode=False)
     except HetaError as error:
