@@ -1,7 +1,6 @@
 """One model, prompt and target, ready for any number of methods: expensive passes run once and are shared."""
 
 import sys
-import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from heta.encode import Encoding, check_texts, encode, is_unscored
 from heta.errors import ConfigError, InputError, NumericalError
+from heta.memo import Memo
 from heta.records import Attribution, Span, Target, TargetPolicy
 from heta.words import segment_words
 
@@ -52,7 +52,7 @@ class Prepared:
         self.unscored = tuple(Span(*span) for span in unscored)
         self.policy = policy
         self.token_budget = token_budget or _token_budget(model)
-        self._memo: dict[Hashable, Any] = {}
+        self._memo = Memo()
         self._lock = RLock() if model is None else model.lock
 
     def attribute(self, method: "Method") -> Attribution:
@@ -64,13 +64,12 @@ class Prepared:
         """
         if method.needs_model and self.model is None:
             raise ConfigError(f"method {method.name!r} needs a model; give one to prepare()")
-        started = time.perf_counter()
         on_cuda = method.needs_model and self.model is not None and self.model.device.type == "cuda"
         if on_cuda:
             import torch
 
             torch.cuda.reset_peak_memory_stats()
-        with self._lock:
+        with self._lock, self._memo.bill() as bill:
             result = method.score(self)
             target = self.target if method.needs_model else None
         by_token = method.unit == "token"
@@ -89,7 +88,7 @@ class Prepared:
             components=result.components,
             config=method.config,
             config_hash=method.config_hash,
-            seconds=time.perf_counter() - started,
+            seconds=bill.seconds,
             peak_memory=_peak_memory(on_cuda),
             notes=result.notes,
         )
@@ -233,9 +232,7 @@ class Prepared:
 
     def _once(self, key: Hashable, compute: Callable[[], T]) -> T:
         with self._lock:
-            if key not in self._memo:
-                self._memo[key] = compute()
-            return cast(T, self._memo[key])
+            return self._memo.get(key, compute)
 
     def _check(self, method: "Method", name: str, values: Array) -> None:
         bad = np.flatnonzero(~np.isfinite(values))
@@ -258,7 +255,7 @@ def prepare(
     policy: TargetPolicy = "answer",
     token_budget: int | None = None,
 ) -> Prepared:
-    """Make one prompt and target ready for methods; the first method that needs a pass pays for it, once.
+    """Make one prompt and target ready for methods; a pass that several methods need runs once.
 
     Args:
         model: from `load_model`; None serves only methods that use no model.

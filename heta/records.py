@@ -84,7 +84,7 @@ class Attribution:
     """Every option the numbers depend on, the seed included."""
     config_hash: str = ""
     seconds: float = 0.0
-    """Wall time of this method alone; passes shared with an earlier method count there."""
+    """Wall time of this method as if it had run alone: passes shared with others count for each of them."""
     peak_memory: int | None = None
     """Bytes: the accelerator's peak, or the process's resident peak on CPU."""
     notes: tuple[str, ...] = ()

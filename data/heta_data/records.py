@@ -202,6 +202,7 @@ class AttributionRecord(Record):
     versions: dict[str, str]
     notes: tuple[str, ...] = ()
     seconds: Seconds
+    """What the method takes alone: passes shared with other methods count for each of them."""
     peak_memory: NonNegativeInt | None = None
 
     measured_fields: ClassVar[frozenset[str]] = frozenset({"seconds", "peak_memory"})

@@ -230,7 +230,8 @@ def test_log_probability_and_rank_of_the_target() -> None:
 def test_a_number_that_is_not_finite_is_named() -> None:
     prepared = prepare(tiny_model(), PROMPT, TARGET)
     method = create_method("gradient_x_input")
-    prepared._memo[("gradient",)] = prepared._gradients() * math.inf
+    infinite = prepare(tiny_model(), PROMPT, TARGET)._gradients() * math.inf
+    prepared._memo.get(("gradient",), lambda: infinite)
     with pytest.raises(NumericalError, match=r"score of \d+ unit\(s\) is not finite, first at \[0, "):
         prepared.attribute(method)
 
