@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from heta.errors import ConfigError, HetaError, MissingDependency, UnknownName
+from heta.quiet import quiet_transformers
 
 logger = logging.getLogger(__name__)
 
@@ -236,8 +237,6 @@ def _convert(gguf: Path, target: Path) -> None:
     """Dequantise to float32 and save as safetensors, with the tokenizer: loads in 2 s instead of half a minute."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from heta.model import quiet_transformers
 
     # The converter draws its bar whatever transformers' settings are.
     with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):

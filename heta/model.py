@@ -5,14 +5,14 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from heta.errors import ConfigError, IncompatibleModel, suggest
 from heta.fetch import CATALOGUE, MARKER, cache_dir, cached_model, weights_digest
+from heta.quiet import quiet_transformers
 from heta.records import ModelIdentity
 
 if TYPE_CHECKING:
@@ -211,20 +211,3 @@ def _local_revision(folder: Path) -> str:
     except OSError as error:
         logger.warning("fingerprint of %s cannot be kept in %s: %s", folder, kept.parent, error)
     return digest
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """No progress bars and no load reports from transformers inside: a library does not write to the terminal."""
-    from transformers.utils import logging as transformers_logging
-
-    level = transformers_logging.get_verbosity()
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()

@@ -12,7 +12,7 @@ from helpers.tiny_models import PROMPT, TARGET, tiny_model
 from heta import METHODS, create_method, prepare
 from heta.cli import cli
 from heta.errors import ConfigError, HetaError, InputError
-from heta.model import quiet_transformers
+from heta.quiet import quiet_transformers
 
 
 @pytest.fixture

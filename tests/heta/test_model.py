@@ -12,7 +12,7 @@ import heta
 from helpers.tiny_models import PROMPT, TARGET, tiny_model, tiny_tokenizer
 from heta import load_model, prepare, wrap_model
 from heta.errors import ConfigError, IncompatibleModel
-from heta.model import quiet_transformers
+from heta.quiet import quiet_transformers
 
 
 @pytest.fixture
