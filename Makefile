@@ -3,6 +3,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
+TORCH := from importlib.metadata import version; print(version("torch"))
 # `loadgroup` keeps the tests of one server in one worker.
 PYTEST_ARGS ?= -n 2 --dist loadgroup
 
@@ -20,7 +21,7 @@ $(BIN)/python:
 
 # torch comes first and alone: asked for by another package, it would come with gigabytes of GPU libraries.
 $(VENV)/.heta-run: pyproject.toml constraints.txt | $(BIN)/python
-	@if $(BIN)/python -c 'import torch' 2>/dev/null; then \
+	@if $(BIN)/python -c '$(TORCH)' >/dev/null 2>&1; then \
 	  echo "Using the torch that $(VENV) already has."; \
 	else \
 	  echo "Fetching torch (about 200 MB for CPU; more where your package index serves GPU builds) and then about 300 MB of other packages."; \
@@ -28,7 +29,7 @@ $(VENV)/.heta-run: pyproject.toml constraints.txt | $(BIN)/python
 	  $(BIN)/pip install -q "$$(grep '^torch==' constraints.txt)"; \
 	fi
 	@grep -v '^torch==' constraints.txt > $(VENV)/constraints.txt
-	@echo "torch==$$($(BIN)/python -c 'import torch; print(torch.__version__)')" >> $(VENV)/constraints.txt
+	@echo "torch==$$($(BIN)/python -c '$(TORCH)')" >> $(VENV)/constraints.txt
 	$(BIN)/pip install -q -c $(VENV)/constraints.txt -e '.[models]'
 	@touch $@
 
