@@ -5,12 +5,24 @@ from typing import TYPE_CHECKING
 
 from heta_data.records import MetricResult
 from heta_evaluation.results import HUMAN_REFERENCE, LABELS, ResultIndex
-from heta_evaluation.summary import COLUMNS, MAIN, banners, figure, interval, notes, number, verdict, verdict_lines
+from heta_evaluation.summary import (
+    COLUMNS,
+    MAIN,
+    banners,
+    figure,
+    interval,
+    notes,
+    number,
+    short_names,
+    verdict,
+    verdict_lines,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
 
+    from heta_evaluation.order_study import OrderStudy
     from heta_evaluation.runner import Evaluation
 
 _HEADINGS = {
@@ -49,6 +61,47 @@ def print_summary(evaluation: "Evaluation", console: "Console | None" = None) ->
     out.print()
     for sentence in (*verdict(evaluation.table.subjects, index), *(f"Note: {text}" for text in notes(index))):
         out.print(sentence, markup=False)
+
+
+def print_orders(study: "OrderStudy", console: "Console | None" = None) -> None:
+    """Print each method's DSA by order, the order effect, and how many items each model answers."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+
+    out = console or Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    names = short_names([line.subject for line in study.lines])
+    table = RichTable(
+        title=f"Order effect over {study.pairs} rows in both orders, 95 % intervals below",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("method", no_wrap=True)
+    for heading in (
+        "DSA, evidence\nfirst",
+        "DSA, evidence\nlast",
+        "order effect\n(last − first)",
+        "DSA − uniform,\nboth orders",
+    ):
+        table.add_column(heading, justify="right")
+    for line in study.lines:
+        table.add_row(
+            escape(names[line.subject.name]),
+            number(line.first),
+            number(line.last),
+            _cell(line.effect),
+            _cell(line.averaged),
+            style="dim" if line.subject.baseline else None,
+        )
+    out.print(table)
+    for model, answers in study.answers.items():
+        out.print(
+            f"{model} answers {answers.first} of {answers.pairs} with the evidence first, {answers.last} with the "
+            f"evidence last, {answers.both} in both orders.",
+            markup=False,
+        )
 
 
 def _table(evaluation: "Evaluation", index: ResultIndex) -> "RichTable":
