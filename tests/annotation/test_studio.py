@@ -364,7 +364,8 @@ class TestLife:
         # Killed from outside.
         psutil.Process(born.pid).kill()
         psutil.wait_procs([psutil.Process(born.pid)], timeout=10)
-        assert {s.name: s.state for s in studio.status(workspace)} == {name: "down", "studio": "up"}
+        # Other tests of this worker may have servers of their own in the folder.
+        assert {name: "down", "studio": "up"}.items() <= {s.name: s.state for s in studio.status(workspace)}.items()
         with pytest.raises(ServerUnavailable, match="'life' is not running; `heta studio start life"):
             studio.connect(workspace, name)
         again = studio.start(workspace, name)
