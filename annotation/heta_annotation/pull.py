@@ -11,7 +11,7 @@ from typing import Any
 from heta_annotation.answers import QuarantinedAnnotation, Reader, plain_annotation
 from heta_annotation.client import CampaignClient, require_servers
 from heta_annotation.connection import Connection
-from heta_annotation.ledger import Ledger, open_existing
+from heta_annotation.ledger import CampaignChanged, Ledger, open_existing
 from heta_data.errors import IntegrityError
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import Arm, Item, TokenLabels
@@ -41,28 +41,29 @@ class Pulled:
 
     arms: tuple[ArmPulled, ...]
     records: int
-    """Lines of labels.jsonl, those that came from elsewhere included."""
+    """Lines of labels.jsonl, those that came from elsewhere and of other campaigns included."""
 
 
 def pull(workspace: Workspace, connections: Mapping[Arm, Connection]) -> Pulled:
     """Fetch every annotation and write `labels.jsonl` and `quarantine.jsonl`. Holds the folder; repeatable.
 
-    Pulling twice without new answers gives the same bytes. Labels that did not come from Label Studio stay.
+    Pulling twice without new answers gives the same bytes. Labels that did not come from Label Studio, and those of
+    other campaigns, stay.
 
     Args:
         workspace: the campaign's folder.
         connections: the running server of each arm that was pushed.
 
     Raises:
-        CampaignChanged: nothing was pushed from this folder. ServerUnavailable: an arm has no server.
+        CampaignChanged: nothing was pushed from this folder, or not every arm. ServerUnavailable: an arm has no server.
         LabelStudioError: a call failed; then no file has changed.
     """
     with workspace.lock(), open_existing(workspace.ledger) as ledger:
-        arms = ledger.arms()
+        campaign_hash, arms = _pushed_arms(ledger)
         require_servers(arms, connections)
         before = {arm: ledger.seen(arm) for arm in arms}
         items = {item.id: item for item in read_records(workspace.items, Item)}
-        kept = [record for record in _labels_there(workspace) if record.origin is None]
+        kept = [r for r in _labels_there(workspace) if r.origin is None or r.campaign_hash != campaign_hash]
         fetched = []
         for arm in arms:
             one = fetch_arm(ledger, arm, connections[arm], items)
@@ -71,12 +72,23 @@ def pull(workspace: Workspace, connections: Mapping[Arm, Connection]) -> Pulled:
         pulled = tuple(_count(ledger, one, before[one.arm]) for one in fetched)
         everything = sorted(
             [*kept, *(record for one in fetched for record in one.labels)],
-            key=lambda record: (record.arm, record.item_id, record.rater, record.round),
+            key=lambda record: (record.arm, record.item_id, record.rater, record.round, record.campaign_hash),
         )
         refused = sorted((r for one in fetched for r in one.quarantined), key=lambda r: (r.arm, r.annotation))
         write_records(workspace.labels, everything)
         write_records(workspace.quarantine, refused)
     return Pulled(pulled, len(everything))
+
+
+def _pushed_arms(ledger: Ledger) -> tuple[str, list[Arm]]:
+    """The campaign's hash and its arms, every one with a project: half a campaign would look like vanished answers."""
+    begun, arms = ledger.campaign(), ledger.arms()
+    wanted = begun[1]["arms"] if begun else ()
+    missing = [arm for arm in wanted if arm not in arms]
+    if begun is None or missing:
+        where = f"arm {', '.join(missing)} has no project" if missing else "it holds no campaign"
+        raise CampaignChanged(f"{ledger.path}: {where}, the push did not finish: run `heta campaign push` again")
+    return begun[0], arms
 
 
 def _labels_there(workspace: Workspace) -> list[TokenLabels]:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from helpers.campaigns import campaign_folder, difficult_items, simple_items, start_arms, words_of, write_folder
+from helpers.sample_records import make_labels
 from heta_annotation.answers import QuarantinedAnnotation, Reader, plain_annotation
 from heta_annotation.client import CampaignClient
 from heta_annotation.connection import Connection
 from heta_annotation.errors import ServerUnavailable
-from heta_annotation.ledger import CampaignChanged, Pushed, Rater, open_existing
+from heta_annotation.ledger import CampaignChanged, Ledger, Pushed, Rater, open_existing
 from heta_annotation.plan import plan
 from heta_annotation.progress import campaign_status, contested_items
 from heta_annotation.pull import pull
@@ -173,6 +174,40 @@ def test_contested_items(pushed: Pushed) -> None:
 def test_nothing_was_pushed(tmp_path: Path) -> None:
     with pytest.raises(CampaignChanged, match="heta campaign push"):
         pull(Workspace(tmp_path), {})
+
+
+def begun(folder: Workspace, *arms: Arm) -> None:
+    """The ledger of a push that died once it had made the projects of `arms`."""
+    planned = plan(folder)
+    with Ledger(folder.ledger) as ledger:
+        ledger.begin(planned.campaign_hash, planned.settings.model_dump(mode="json"), planned.guideline.text)
+        for arm in arms:
+            ledger.set_project(arm, arm, 1, "page")
+
+
+@pytest.mark.parametrize("there", [(), ("blind",)])
+def test_a_push_that_died_half_way_leaves_the_labels_alone(tmp_path: Path, there: tuple[Arm, ...]) -> None:
+    folder = write_folder(Workspace(tmp_path), [ITEM], "raters = 1")
+    begun(folder, *there)
+    write_records(folder.labels, [make_labels(ITEM, origin=True)])
+    before = folder.labels.read_bytes()
+    with pytest.raises(CampaignChanged, match="arm .*assisted .*`heta campaign push`"):
+        pull(folder, {})
+    assert folder.labels.read_bytes() == before
+
+
+def test_labels_of_other_campaigns_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_folder(Workspace(tmp_path), [ITEM], 'arms = ["blind"]\nraters = 1')
+    begun(folder, "blind")
+    other = make_labels(ITEM, origin=True)
+    own = other.model_copy(update={"campaign_hash": plan(folder).campaign_hash})
+    judged = own.model_copy(update={"origin": None, "rater": "judge-1", "kind": "judge"})
+    write_records(folder.labels, [other, own, judged])
+    monkeypatch.setattr(CampaignClient, "export", lambda _self, _project: [])
+    connection = Connection("blind", "http://127.0.0.1:1", "token", "server", True)
+    # The server has no answer any more: what stays is what did not come from it.
+    assert pull(folder, {"blind": connection}).records == 2
+    assert list(read_records(folder.labels, TokenLabels)) == [other, judged]
 
 
 # With real servers
