@@ -1,15 +1,14 @@
 """The table [campaign] of heta.toml: who labels what, and what assisted raters see."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from heta_data.raters import name_problems
 from heta_data.records import Arm
 from heta_data.workspace import Workspace
 
-PSEUDONYM = re.compile(r"[a-z][a-z0-9-]{0,30}")
 ANCHORED = "anchored"
 """Scripted raters of the assisted arm whose pseudonym begins so follow the suggestion; no other reads one."""
 Raters = int | tuple[str, ...] | dict[Arm, tuple[str, ...]]
@@ -71,8 +70,8 @@ class CampaignSettings(BaseModel):
             if not isinstance(names, list | tuple) or not names:
                 raise ValueError("expected a list of at least one pseudonym")
             for name in names:
-                if not isinstance(name, str) or not PSEUDONYM.fullmatch(name):
-                    raise ValueError(f"pseudonym {name!r} must be lower-case letters, digits and hyphens, e.g. a01")
+                if not isinstance(name, str):
+                    raise ValueError(f'pseudonym {name!r} must be a string, e.g. "a01"')
         everyone = [name for names in lists.values() for name in names]
         if len(set(everyone)) < len(everyone):
             raise ValueError("a rater stands there twice; one who saw an item in one arm cannot judge it in the other")
@@ -89,11 +88,12 @@ class CampaignSettings(BaseModel):
         if isinstance(value, dict) and set(value) != set(arms):
             raise ValueError(f"lists for {', '.join(value)}, but the arms are {', '.join(arms)}")
         for arm in arms:
-            anchored = [name for name in _names(value, arms, kind, arm) if name.startswith(ANCHORED)]
-            if anchored and arm == "blind":
-                raise ValueError(f"{anchored[0]!r} follows a suggestion, and the blind arm has none")
-            if anchored and kind == "human":
-                raise ValueError(f'{anchored[0]!r} is a name for scripted raters (kind = "simulated")')
+            for name in _names(value, arms, kind, arm):
+                # At once and not at the release, when the labels are made and the name cannot be changed any more.
+                if problems := name_problems(name, kind):
+                    raise ValueError(f"rater {name!r} {'; '.join(problems)}")
+                if arm == "blind" and name.startswith(ANCHORED):
+                    raise ValueError(f"{name!r} follows a suggestion, and the blind arm has none")
         return value
 
     @field_validator("overlap", mode="after")

@@ -48,6 +48,8 @@ def test_example_file_is_valid(tmp_path: Path) -> None:
         ('raters = {blind = ["a01"]}', "raters", "the arms are blind, assisted"),
         ('raters = {blind = ["a01"], assisted = ["a01"]}', "raters", "stands there twice"),
         ('raters = {blind = ["Anna Smith"], assisted = ["a02"]}', "raters", "lower-case"),
+        ('raters = {blind = ["anna"], assisted = ["a02"]}', "raters", "rater 'anna' is no pseudonym"),
+        ('raters = {blind = ["simone1"], assisted = ["a02"]}', "raters", "rater 'simone1' is scripted by its name"),
         ('raters = {blind = ["a01"], asisted = ["a02"]}', "raters", "unknown arm 'asisted'"),
         ('raters = {blind = ["a01"], assisted = ["anchored"]}', "raters", "scripted"),
         ('kind = "simulated"\nraters = {blind = ["anchored"], assisted = ["s02"]}', "raters", "blind arm has none"),

@@ -191,7 +191,7 @@ def test_a_push_that_died_half_way_leaves_the_labels_alone(tmp_path: Path, there
     begun(folder, *there)
     write_records(folder.labels, [make_labels(ITEM, origin=True)])
     before = folder.labels.read_bytes()
-    with pytest.raises(CampaignChanged, match="arm .*assisted .*`heta campaign push`"):
+    with pytest.raises(CampaignChanged, match=r"arm .*assisted .*`heta campaign push`"):
         pull(folder, {})
     assert folder.labels.read_bytes() == before
 

@@ -218,7 +218,10 @@ BLOCKERS: dict[str, tuple[Callable[[Workspace], None], str]] = {
     ),
     "e-mail as rater": (change_labels(rater="a07@campaign.invalid"), "the rater is no pseudonym"),
     "name as rater": (change_labels(rater="ada"), "the rater is no pseudonym"),
-    "scripted rater not marked": (change_labels(rater="sim-1"), "scripted by its name, but the labels say 'human'"),
+    "scripted rater not marked": (
+        change_labels(rater="sim-1"),
+        "the rater is scripted by its name (sim, script, anchored), but the kind is 'human'",
+    ),
     "two kinds of one rater": (change_labels(kind="judge"), "rater a01: of several kinds at once (human, judge)"),
     "labels of no item": (
         change_labels(item_id="0" * 16),

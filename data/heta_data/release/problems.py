@@ -6,19 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from heta.records import Span
 from heta.words import SEGMENTATION, segment_words
+from heta_data.raters import name_problems
 from heta_data.records import AttributionRecord, GoldLabels, Item, Record, TokenLabels
 from heta_data.release.licences import incompatible
 from heta_data.release.tables import TABLES, Tables
 
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
-NAMES = {
-    "human": re.compile(r"(?=.*[0-9])[a-z][a-z0-9-]{1,39}"),
-    "simulated": re.compile(r"[a-z][a-z0-9-]{0,39}"),
-    "judge": re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}"),
-}
-"""What a rater of each kind may be called in public. A person's pseudonym has a digit, so that `ada` is none."""
-SCRIPTED = ("sim", "script", "anchored")
-"""Raters whose names begin so are simulated and nothing else."""
 
 
 def find_problems(tables: Tables, licences: Iterable[str]) -> list[str]:
@@ -91,10 +84,8 @@ def _units(record: TokenLabels | GoldLabels, words: Mapping[str, frozenset[Span]
 
 
 def _rater(labels: TokenLabels) -> Iterator[str]:
-    if not NAMES[labels.kind].fullmatch(labels.rater):
-        yield "the rater is no pseudonym: lower-case letters, digits and hyphens, for people at least one digit (a07)"
-    if labels.rater.startswith(SCRIPTED) and labels.kind != "simulated":
-        yield f"the rater is scripted by its name, but the labels say {labels.kind!r}, not 'simulated'"
+    for problem in name_problems(labels.rater, labels.kind):
+        yield f"the rater {problem}"
     if labels.origin is not None and (
         labels.origin.url or len(labels.origin.updated_at + labels.origin.created_at) > 20
     ):
