@@ -21,6 +21,9 @@ SECONDS_A_WORD = 0.27
 SECONDS_TO_DECIDE = 15.0
 """For choosing and clicking, an item: our assumption, to be replaced by measured times."""
 
+NO_POLICY = "none"
+"""Stands for the target policy of methods that use no model."""
+
 
 class CampaignBlocked(HetaError):
     """A campaign cannot be pushed; carries every problem, one line each."""
@@ -198,24 +201,23 @@ def _choose_attributions(
     workspace: Workspace, settings: CampaignSettings, items: Sequence[Item]
 ) -> tuple[dict[str, AttributionRecord], list[str]]:
     """One attribution for each item, of one method, model, revision, target policy and configuration."""
-    command = f"`heta data attribute{_folder_flag(workspace)} --method {settings.method}`"
+    command = _attribute_command(workspace, settings)
     # Longer method names begin alike (`heta-...`, `heta_fast-...`): the file name's last 9 characters are the hash.
     paths = sorted(p for p in workspace.attributions.glob("*/*.jsonl") if p.stem[:-9] == settings.method)
-    found, problems = _read_matching(paths, settings)
+    matching, problems = _read_matching(paths, settings)
     if problems:
         return {}, problems
-    lines = {record.key[1:] for record in found}
-    if not lines:
-        wanted = " on " + settings.model if settings.model else ""
+    found = [record for record in matching if _policy(record) in (settings.policy, NO_POLICY)]
+    if not found:
+        revision = f" ({settings.revision})" if settings.revision else ""
+        wanted = (f" on {settings.model}{revision}" if settings.model else revision) + f" for policy {settings.policy}"
+        others = ", ".join(sorted({_policy(record) for record in matching}))
+        there = f" (there are for policy {others}, see `policy` under [campaign])" if others else ""
         return {}, [
-            f"the assisted arm shows {settings.method}{wanted}, and there are no such attributions: run {command}"
+            f"the assisted arm shows {settings.method}{wanted}, and there are no such attributions{there}: run {command}"
         ]
-    if len(lines) > 1:
-        there = "; ".join(sorted(f"model {line[1]} ({line[2]}), config {line[5]}, target {line[4]}" for line in lines))
-        return {}, [
-            f"{settings.method} is there more than once ({there}): "
-            f"name one by model and config under [campaign] of {workspace.config}"
-        ]
+    if several := _told_apart(found, workspace):
+        return {}, [f"{settings.method} is there more than once {several}"]
     wanted_ids = {item.id for item in items}
     by_item = {record.item_id: record for record in found if record.item_id in wanted_ids}
     if missing := len(wanted_ids) - len(by_item):
@@ -229,6 +231,32 @@ def _choose_attributions(
     return by_item, problems
 
 
+def _policy(record: AttributionRecord) -> str:
+    return record.target.policy if record.target else NO_POLICY
+
+
+def _attribute_command(workspace: Workspace, settings: CampaignSettings) -> str:
+    policy = "" if settings.policy == "answer" else f" --policy {settings.policy}"
+    return f"`heta data attribute{_folder_flag(workspace)} --method {settings.method}{policy}`"
+
+
+def _told_apart(records: Sequence[AttributionRecord], workspace: Workspace) -> str:
+    """In what the records of one method differ, and which setting chooses; nothing where they are of one kind."""
+    lines = {record.key[2:] for record in records}
+    columns = dict(zip(("model", "revision", "tokenizer", "policy", "config"), zip(*lines, strict=True), strict=True))
+    differing = [name for name, values in columns.items() if len(set(values)) > 1]
+    if not differing:
+        return ""
+    there = sorted(
+        ", ".join(f"{name} {value}" for name, value in zip(columns, line, strict=True) if name in differing)
+        for line in lines
+    )
+    settings = [name for name in differing if name != "tokenizer"]
+    if settings:
+        return f"({'; '.join(there)}): name one by {' and '.join(settings)} under [campaign] of {workspace.config}"
+    return f"({'; '.join(there)}): remove the records of all but one from {workspace.attributions}"
+
+
 def _read_matching(paths: Sequence[Path], settings: CampaignSettings) -> tuple[list[AttributionRecord], list[str]]:
     found: list[AttributionRecord] = []
     problems: list[str] = []
@@ -238,7 +266,9 @@ def _read_matching(paths: Sequence[Path], settings: CampaignSettings) -> tuple[l
         found += [
             record
             for record in records
-            if settings.model in (None, record.model) and settings.config in (None, record.config_hash)
+            if settings.model in (None, record.model)
+            and settings.revision in (None, record.model_revision)
+            and settings.config in (None, record.config_hash)
         ]
     return found, problems
 

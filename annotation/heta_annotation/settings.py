@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from heta.records import TargetPolicy
 from heta_data.raters import name_problems
 from heta_data.records import Arm
 from heta_data.workspace import Workspace
@@ -35,6 +36,10 @@ class CampaignSettings(BaseModel):
     """On which model; needed where the folder holds the method's attributions for several."""
     config: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")] | None = None
     """Config hash of the method; needed where the folder holds several."""
+    revision: str | None = None
+    """Of the model; needed where the folder holds the method's attributions for several."""
+    policy: TargetPolicy = "answer"
+    """Which target was explained, as in [attribute]. Methods that use no model have none."""
     show: Literal["preselected", "heat"] = "preselected"
     """The method's top units already marked, or a coloured line below every unit; never both."""
     share: Annotated[float, Field(gt=0, le=1)] = 0.15

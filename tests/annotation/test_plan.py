@@ -1,6 +1,7 @@
 """What `heta campaign plan` works out, and everything it finds wrong, without any server."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from heta.cli import cli
 from heta_annotation.plan import SECONDS_A_WORD, SECONDS_TO_DECIDE, CampaignBlocked, plan
 from heta_data.compose import label_units
 from heta_data.jsonl import write_records
+from heta_data.records import AttributionRecord
 from heta_data.workspace import Workspace
 
 
@@ -73,6 +75,55 @@ def test_two_models_must_be_told_apart(folder: Workspace) -> None:
     planned = plan(folder)
     assert planned.problems == ()
     assert planned.arms[1].tasks[0].suggestion.model == "other"
+
+
+def with_policy(record: AttributionRecord, policy: str) -> AttributionRecord:
+    assert record.target is not None
+    return record.model_copy(update={"target": record.target.model_copy(update={"policy": policy}), "seconds": 1.0})
+
+
+def write_both(folder: Workspace, change: Callable[[AttributionRecord], AttributionRecord]) -> None:
+    """Beside each attribution the same one, changed: it stands in the same file, as `heta data attribute` does it."""
+    records = [make_attribution(item, method=METHOD, model=MODEL) for item in difficult_items()]
+    write_records(folder.attribution_file(MODEL, METHOD, CONFIG), [*records, *map(change, records)])
+
+
+def test_two_target_policies_are_told_apart_by_policy(folder: Workspace) -> None:
+    write_both(
+        folder,
+        lambda r: with_policy(r, "first").model_copy(update={"scores": tuple(reversed(r.scores)), "components": {}}),
+    )
+    answer = plan(folder)
+    assert answer.problems == ()
+    folder.config.write_text('[campaign]\npolicy = "first"\n')
+    first = plan(folder)
+    assert first.problems == ()
+    assert first.arms[1].payloads != answer.arms[1].payloads
+    folder.config.write_text('[campaign]\npolicy = "model"\n')
+    (problem,) = plan(folder).problems
+    assert "for policy model, and there are no such attributions (there are for policy answer, first" in problem
+    assert f"heta data attribute -C {folder.root} --method heta_fast --policy model" in problem
+
+
+def test_two_revisions_are_told_apart_by_revision(folder: Workspace) -> None:
+    write_both(folder, lambda r: r.model_copy(update={"model_revision": "r2"}))
+    (problem,) = plan(folder).problems
+    assert "more than once (revision r1; revision r2): name one by revision under [campaign]" in problem
+    folder.config.write_text('[campaign]\nrevision = "r2"\n')
+    assert plan(folder).problems == ()
+
+
+def test_what_no_setting_tells_apart_is_removed(folder: Workspace) -> None:
+    write_both(folder, lambda r: r.model_copy(update={"tokenizer": "T:2"}))
+    (problem,) = plan(folder).problems
+    assert "more than once (tokenizer T:1; tokenizer T:2): remove the records of all but one" in problem
+
+
+def test_methods_without_a_model_have_no_policy(folder: Workspace) -> None:
+    records = [make_attribution(item, method="first_words", model="none") for item in difficult_items()]
+    write_records(folder.attribution_file("none", "first_words", CONFIG), records)
+    folder.config.write_text('[campaign]\nmethod = "first_words"\npolicy = "first"\n')
+    assert plan(folder).problems == ()
 
 
 def test_methods_whose_names_begin_alike_are_not_mixed_up(folder: Workspace) -> None:
