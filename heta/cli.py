@@ -82,4 +82,9 @@ def main() -> None:
         # The reader went away (`heta ... | head`): nothing to tell it, and nothing more to flush.
         sys.stdout = None
         code = 0
+    except OSError as error:
+        # The system's word on a file: unreadable, read-only, a folder where a file should be, a full disk.
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"heta: {place}{error.strerror or error}; check that it exists and that you may use it", err=True)
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)

@@ -51,6 +51,7 @@ def attribute(
       heta attribute "The capital of France is" --target " Paris" --html paris.html
       heta attribute "The capital of France is" --target " Paris" --method heta --option probes=3
     """
+    from heta.encode import check_texts
     from heta.methods import create_method
     from heta.prepared import prepare
 
@@ -59,6 +60,8 @@ def attribute(
         prompt = _read_standard_input()
     if html_file is not None and not html_file.parent.is_dir():
         raise ConfigError(f"--html {html_file}: the folder {html_file.parent} does not exist; create it first")
+    # Loading a model takes seconds: what needs none is refused before.
+    check_texts(prompt, target, ())
     model = None
     with _Status() as say:
         if chosen.needs_model:

@@ -253,11 +253,18 @@ def _convert(gguf: Path, target: Path) -> None:
 
 
 def weights_digest(folder: Path) -> str:
-    """`sha256:` and 12 digits over the names and contents of the weight files in `folder`."""
-    files = sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")])
+    """`sha256:` and 12 digits over the weight files in `folder` and what its config.json makes of them.
+
+    The version that wrote config.json and private notes in it (names that begin with `_`) change no result.
+    """
     digest = hashlib.sha256()
-    for path in files:
+    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]):
         digest.update(f"{path.name} {_sha256(path)}\n".encode())
+    config = folder / "config.json"
+    if config.is_file():
+        values = json.loads(config.read_text(encoding="utf-8"))
+        kept = {key: values[key] for key in values if not key.startswith("_") and key != "transformers_version"}
+        digest.update(json.dumps(kept, sort_keys=True).encode())
     return f"sha256:{digest.hexdigest()[:12]}"
 
 

@@ -131,6 +131,9 @@ def wrap_model(module: Any, tokenizer: Any, *, name: str, revision: str = "unkno
     dtype = str(weight.dtype).removeprefix("torch.")
     if dtype not in DTYPES:
         raise IncompatibleModel(f"{name} is in {dtype}; load it in one of {', '.join(DTYPES)}")
+    if dtype != "float32":
+        # Another precision gives other numbers, so it is other work.
+        revision = f"{revision}+{dtype}"
     module.eval()
     module.requires_grad_(False)
     encoder = _literal_encoder(backend)
@@ -186,7 +189,8 @@ def _device(device: str | None) -> "torch.device":
         torch.empty(0, device=target)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"device {device!r} cannot be used: {reason}; try cpu or cuda") from error
+        there = "cpu, cuda" if torch.cuda.is_available() else "cpu"
+        raise ConfigError(f"device {device!r} cannot be used: {reason}; there is {there}") from error
     return target
 
 
@@ -196,7 +200,7 @@ def _local_revision(folder: Path) -> str:
     # Elsewhere a copied marker could stand beside other weights.
     if folder.parent == cache_dir() / "models" and marker.is_file():
         return str(json.loads(marker.read_text(encoding="utf-8"))["weights"])
-    files = sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")])
+    files = sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin"), *folder.glob("config.json")])
     state = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
     key = hashlib.sha256(json.dumps([str(folder.resolve()), state]).encode("utf-8")).hexdigest()
     kept = cache_dir() / "fingerprints" / key

@@ -17,6 +17,8 @@ from heta.records import Attribution, Span, Target, TargetPolicy
 from heta.words import segment_words
 
 if TYPE_CHECKING:
+    import torch
+
     from heta.information import Mask
     from heta.methods.base import Method
     from heta.model import LoadedModel
@@ -64,11 +66,12 @@ class Prepared:
         """
         if method.needs_model and self.model is None:
             raise ConfigError(f"method {method.name!r} needs a model; give one to prepare()")
-        on_cuda = method.needs_model and self.model is not None and self.model.device.type == "cuda"
-        if on_cuda:
+        device = self.model.device if self.model is not None and method.needs_model else None
+        gpu = device if device is not None and device.type == "cuda" else None
+        if gpu is not None:
             import torch
 
-            torch.cuda.reset_peak_memory_stats()
+            torch.cuda.reset_peak_memory_stats(gpu)
         with self._lock, self._memo.bill() as bill:
             result = method.score(self)
             target = self.target if method.needs_model else None
@@ -89,7 +92,7 @@ class Prepared:
             config=method.config,
             config_hash=method.config_hash,
             seconds=bill.seconds,
-            peak_memory=_peak_memory(on_cuda),
+            peak_memory=_peak_memory(gpu),
             notes=result.notes,
         )
 
@@ -295,12 +298,12 @@ def _token_budget(model: "LoadedModel | None") -> int:
     return 512 if model is None or model.device.type == "cpu" else 8192
 
 
-def _peak_memory(on_cuda: bool) -> int | None:
-    """Bytes: the accelerator's peak since the method began, or the process's resident peak."""
-    if on_cuda:
+def _peak_memory(gpu: "torch.device | None") -> int | None:
+    """Bytes: that accelerator's peak since the method began, or the process's resident peak."""
+    if gpu is not None:
         import torch
 
-        return int(torch.cuda.max_memory_allocated())
+        return int(torch.cuda.max_memory_allocated(gpu))
     if sys.platform == "win32":
         return None
     import resource

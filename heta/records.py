@@ -29,7 +29,8 @@ class ModelIdentity:
     name: str
     """Catalogue name, hub id or path's last part."""
     revision: str
-    """Commit of the hub, or `sha256:` and 12 digits over the weight files of a local model."""
+    """Commit of the hub, or `sha256:` and 12 digits over the weights and config.json of a local model; `+float64` where
+    it does not run in float32."""
     tokenizer: str
     """Class of the tokenizer, `:` and 12 digits of the sha256 over its serialised form."""
 

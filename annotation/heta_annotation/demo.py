@@ -5,12 +5,15 @@ command of the same name calls, so a demo that was interrupted goes on where it 
 """
 
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from heta.errors import ConfigError
@@ -81,7 +84,7 @@ class Done:
 
 
 def run_demo(folder: Path, talk: Talk, *, items: int = 12, exact: bool = False) -> Done:
-    """Run every stage; servers that it started are stopped again at the end.
+    """Run every stage; servers that it started are stopped again at the end, and those that ran already stay.
 
     Args:
         folder: where everything goes; must be new, empty or an earlier demo's.
@@ -111,9 +114,11 @@ def run_demo(folder: Path, talk: Talk, *, items: int = 12, exact: bool = False) 
         talk.note(f"{len(chosen)} items in {', '.join(languages)} -> {workspace.items}")
     with stage("model", f"Language model {MODEL}"):
         _fetch_model(talk)
+    up = _running(workspace)
     # Servers take their time to start and need little of a processor: they start while the model works.
     with ThreadPoolExecutor(max_workers=1) as pool:
-        servers = pool.submit(_start_servers, workspace, talk.report)
+        given_up = Event()
+        servers = pool.submit(_start_servers, workspace, talk.report, given_up)
         try:
             with stage("attribute", f"Attributions by {', '.join(names)}"):
                 _attribute(workspace, chosen, names, talk)
@@ -122,7 +127,10 @@ def run_demo(folder: Path, talk: Talk, *, items: int = 12, exact: bool = False) 
             with stage("campaign", "Campaign: plan, push, three scripted raters an arm, pull"):
                 _campaign(workspace, connections, talk)
         finally:
-            _stop_servers(workspace, servers)
+            given_up.set()
+            with _uninterrupted():
+                talk.report("stopping the servers that this demo started")
+                _stop_servers(workspace, servers, keep=up)
     with stage("evaluate", "Alignment with the (simulated) raters, and the report"):
         _evaluate(workspace, talk)
     with stage("release", f"Release {VERSION}, built and checked"):
@@ -131,22 +139,29 @@ def run_demo(folder: Path, talk: Talk, *, items: int = 12, exact: bool = False) 
     return done
 
 
-def forget(folder: Path) -> None:
-    """Delete an earlier demo's folder, its servers stopped first.
+def forget(folder: Path, *, items: int) -> None:
+    """Delete an earlier demo's folder, its servers stopped first, to make room for one of `items` items.
 
     Raises:
-        ConfigError: the folder is no demo's.
+        ConfigError: the folder is no demo's or a link, or the sample has not so many items.
+        FolderBusy: another process writes there.
     """
+    from heta_data.sources.sample import sample_items
+
+    spread(sample_items(), items)
     workspace = Workspace(folder)
     if not folder.exists():
         return
+    if folder.is_symlink():
+        raise ConfigError(f"--fresh: {folder} is a link, so it is not deleted; name the folder itself")
     if not _is_demo(workspace):
         raise ConfigError(f"--fresh: {folder} was not made by `heta demo`, so it is not deleted; choose another folder")
     from heta_annotation.studio import status, stop
 
-    for server in status(workspace):
-        stop(workspace, server.name)
-    shutil.rmtree(folder)
+    with workspace.lock():
+        for server in status(workspace):
+            stop(workspace, server.name)
+        shutil.rmtree(folder)
 
 
 def _is_demo(workspace: Workspace) -> bool:
@@ -161,7 +176,7 @@ def _prepare(workspace: Workspace, count: int, methods: Sequence[str]) -> list[I
 
     settings = SETTINGS.format(methods=", ".join(f'"{name}"' for name in methods))
     items = spread(sample_items(), count)
-    if workspace.root.exists() and any(workspace.root.iterdir()):
+    if workspace.root.exists() and any(path.name != ".heta.lock" for path in workspace.root.iterdir()):
         if not _is_demo(workspace):
             raise ConfigError(f"{workspace.root} is not empty and was not made by `heta demo`; name another folder: -C")
         there = list(read_records(workspace.items, Item)) if workspace.items.exists() else items
@@ -170,9 +185,14 @@ def _prepare(workspace: Workspace, count: int, methods: Sequence[str]) -> list[I
                 f"{workspace.root} holds a demo of other items or methods; begin afresh with --fresh, or name another"
                 " folder: -C"
             )
-    workspace.root.mkdir(parents=True, exist_ok=True)
-    workspace.config.write_text(settings, encoding="utf-8")
-    write_records(workspace.items, items)
+    with workspace.lock():
+        if not workspace.config.exists():
+            # Complete under its name or not there at all: half a heta.toml would be taken for somebody else's.
+            draft = workspace.config.with_suffix(".toml.new")
+            draft.write_text(settings, encoding="utf-8")
+            draft.replace(workspace.config)
+        if not workspace.items.exists():
+            write_records(workspace.items, items)
     return items
 
 
@@ -217,10 +237,23 @@ def _attribute(workspace: Workspace, items: Sequence[Item], names: Sequence[str]
     )
 
 
-def _start_servers(workspace: Workspace, report: Report) -> dict[Arm, Connection]:
+def _start_servers(workspace: Workspace, report: Report, given_up: Event) -> dict[Arm, Connection]:
     from heta_annotation.studio import start
 
-    return {arm: start(workspace, arm, report=report) for arm in ARMS}
+    return {arm: start(workspace, arm, report=report) for arm in ARMS if not given_up.is_set()}
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until this is over: pressed twice, it would leave servers behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _await_servers(servers: "Future[dict[Arm, Connection]]", talk: Talk) -> dict[Arm, Connection]:
@@ -230,14 +263,20 @@ def _await_servers(servers: "Future[dict[Arm, Connection]]", talk: Talk) -> dict
     return connections
 
 
-def _stop_servers(workspace: Workspace, servers: "Future[dict[Arm, Connection]]") -> None:
-    from heta_annotation.studio import status, stop
+def _running(workspace: Workspace) -> set[str]:
+    from heta_annotation.studio import status
+
+    return {server.name for server in status(workspace) if server.pid is not None}
+
+
+def _stop_servers(workspace: Workspace, servers: "Future[dict[Arm, Connection]]", *, keep: set[str]) -> None:
+    from heta_annotation.studio import stop
 
     # A start that is under way cannot be called off half-way: its server is stopped once it is known.
     if not servers.cancel():
         servers.exception()
-    for server in status(workspace):
-        stop(workspace, server.name)
+    for name in sorted(_running(workspace) & set(ARMS) - keep):
+        stop(workspace, name)
 
 
 def _campaign(workspace: Workspace, connections: dict[Arm, Connection], talk: Talk) -> None:

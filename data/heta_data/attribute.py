@@ -63,7 +63,8 @@ class Summary:
     failures: tuple[Failure, ...]
     seconds: float
     answered: int | None
-    """Items whose target is the model's own greedy continuation; None where no method used a model."""
+    """Items whose answer is the model's own greedy continuation; None where no method used a model, and for other
+    policies than `answer`, whose targets do not tell."""
     read: int
     """Items behind `answered`: those with a record of a method that uses the model."""
     files: tuple[Path, ...]
@@ -122,7 +123,7 @@ def run_attributions(
         skipped=run.skipped,
         failures=tuple(run.failures),
         seconds=time.perf_counter() - began,
-        answered=sum(read.values()) if any(method.needs_model for method in methods) else None,
+        answered=sum(read.values()) if policy == "answer" and any(method.needs_model for method in methods) else None,
         read=len(read),
         files=tuple(lane.path for lane in lanes if lane.keys),
     )

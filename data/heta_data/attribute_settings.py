@@ -2,13 +2,12 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 import heta
 from heta.errors import ConfigError, UnknownName
-from heta.records import TargetPolicy
 from heta_data.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ class AttributeSettings(BaseModel):
     device: str | None = None
     """torch device, chosen by `heta.load_model` where it is not given."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_METHODS
-    policy: TargetPolicy = "answer"
+    policy: Literal["answer", "first", "model"] = "answer"
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Options per method, in TOML `[attribute.options.METHOD]`."""
 
@@ -70,7 +69,7 @@ def parse_option(text: str) -> tuple[str, str, object]:
     name, equals, value = text.partition("=")
     method, dot, key = name.partition(".")
     if not (equals and dot and method and key):
-        raise ConfigError(f"--option {text}: expected METHOD.key=value, e.g. heta.m=3")
+        raise ConfigError(f"--option {text}: expected METHOD.key=value, e.g. heta.probes=3")
     try:
         return method, key, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from heta.errors import ConfigError, suggest
 from heta_data.errors import FolderBusy
 
-TABLES = ("attribute", "campaign", "evaluate", "judge", "release")
+TABLES = ("attribute", "campaign", "evaluate", "release")
 S = TypeVar("S", bound=BaseModel)
 
 

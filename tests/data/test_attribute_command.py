@@ -75,10 +75,10 @@ def test_flags_go_over_the_environment_over_the_file_over_defaults(
 
 
 def test_options_of_flags_go_over_those_of_the_file_one_by_one(workspace: Workspace) -> None:
-    workspace.config.write_text("[attribute.options]\nheta = {m = 5, seed = 7}\nkl = {mask = 'zero'}\n")
-    found = load_settings(workspace, {"methods": ("heta", "random")}, ["heta.m=3", "random.seed=1"])
+    workspace.config.write_text("[attribute.options]\nheta = {probes = 5, seed = 7}\nkl = {mask = 'zero'}\n")
+    found = load_settings(workspace, {"methods": ("heta", "random")}, ["heta.probes=3", "random.seed=1"])
     # Options of methods that do not run are no mistake in a file: it may hold them for another day.
-    assert found.options == {"heta": {"m": 3, "seed": 7}, "kl": {"mask": "zero"}, "random": {"seed": 1}}
+    assert found.options == {"heta": {"probes": 3, "seed": 7}, "kl": {"mask": "zero"}, "random": {"seed": 1}}
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,19 @@ def test_an_option_is_read_as_toml_or_as_text(text: str, value: object) -> None:
     ("toml", "arguments", "error", "message"),
     [
         ("", ["--method", "ramdom"], UnknownName, "unknown method 'ramdom'; did you mean 'random'?; available:"),
-        ("", ["--policy", "last"], ConfigError, "--policy: Input should be 'answer', 'first', 'each' or 'model'"),
+        (
+            "[attribute]\npolicy = 'each'",
+            [],
+            ConfigError,
+            "attribute.policy: Input should be 'answer', 'first' or 'model'",
+        ),
         ("", ["--method", "kl", "--method", "kl"], ConfigError, "method 'kl' is named twice"),
-        ("", ["--method", "kl", "--option", "heta.m=3"], ConfigError, "--option heta.m=3: method 'heta' does not run"),
+        (
+            "",
+            ["--method", "kl", "--option", "heta.probes=3"],
+            ConfigError,
+            "--option heta.probes=3: method 'heta' does not run",
+        ),
         ("", ["--option", "m=3"], ConfigError, "--option m=3: expected METHOD.key=value"),
         ("", ["--method", "random", "--option", "random.sed=3"], ConfigError, "no option 'sed'; did you mean 'seed'?"),
         ("", ["--method", "random", "--option", "random.seed=-1"], ConfigError, "seed: Input should be greater than"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heta_annotation.studio import status
+from heta_annotation.studio import start, status, stop
 from heta_data.jsonl import read_records
 from heta_data.records import AttributionRecord, GoldLabels, Item, MetricResult, TokenLabels
 from heta_data.release import check_release
@@ -72,6 +73,50 @@ def test_the_demo_does_the_whole_job_and_says_that_its_raters_are_scripts(tmp_pa
     refused = run_demo(workspace.root, "--items", "3")
     assert refused.returncode == 1
     assert "--fresh" in refused.stderr
+    # Nothing is deleted for a demo that cannot be, nor under another process's hands.
+    assert run_demo(workspace.root, "--fresh", "--items", "0").returncode == 1
+    with workspace.lock():
+        busy = run_demo(workspace.root, "--fresh", "--items", "2")
+    assert busy.returncode == 1
+    assert "another heta command" in busy.stderr
+    assert workspace.labels.read_bytes() == before
+
+    # A server that its user started is left running.
+    start(workspace, "blind")
+    try:
+        assert run_demo(workspace.root, "--items", "2").returncode == 0
+        assert {server.name: server.state for server in status(workspace)} == {"blind": "up", "assisted": "down"}
+    finally:
+        stop(workspace, "blind")
+
+
+@pytest.mark.server
+@pytest.mark.model
+@pytest.mark.xdist_group("server")
+@pytest.mark.usefixtures("studio_environment", "smollm2")
+def test_ctrl_c_pressed_twice_leaves_no_server_behind(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "demo")
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "heta", "demo", "-C", workspace.root, "--items", "12"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert demo.stdout is not None
+    said = []
+    # The first server is on its way once the demo says so; both presses come while it starts.
+    for line in demo.stdout:
+        said.append(line)
+        if "starting Label Studio" in line:
+            demo.send_signal(signal.SIGINT)
+            break
+    for line in demo.stdout:
+        said.append(line)
+        if "stopping the servers" in line:
+            demo.send_signal(signal.SIGINT)
+            break
+    said += demo.stdout.readlines()
+    assert demo.wait(timeout=300) == 130, "".join(said)
+    assert "Traceback" not in "".join(said)
+    assert {server.state for server in status(workspace)} <= {"down"}
 
 
 def test_the_demo_deletes_and_overwrites_only_what_a_demo_made(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def demo(folder: Path, items: int, exact: bool, fresh: bool) -> None:
     from heta_annotation.demo import forget, run_demo
 
     if fresh:
-        forget(folder)
+        forget(folder, items=items)
     _say_where(run_demo(folder, _talk(), items=items, exact=exact))
 
 

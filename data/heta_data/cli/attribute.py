@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 @click.option("--device", help="torch device, e.g. cpu or cuda:0.")
 @click.option("--method", "methods", multiple=True, help="Name of a method, see `heta methods`; may be repeated.")
 @click.option("--option", "options", multiple=True, metavar="METHOD.KEY=VALUE", help="Option of a method.")
-@click.option("--policy", help="Target tokens to explain: answer (default), first, each, model.")
+@click.option(
+    "--policy",
+    type=click.Choice(["answer", "first", "model"]),
+    help="What is explained: all tokens of the answer (default), its first token, or the model's own answer.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N items.")
 @click.option("--dry-run", is_flag=True, help="Say what there is to do; load no model, write nothing.")
 @json_option
@@ -55,7 +59,7 @@ def attribute(
 
     \b
     Example:
-      heta data attribute -C my-benchmark --method heta_fast --method kl --option heta_fast.m=3
+      heta data attribute -C my-benchmark --method heta_fast --method kl --option heta_fast.probes=5
     """
     from heta_data.attribute_settings import create_methods, load_settings
     from heta_data.workspace import Workspace
