@@ -214,7 +214,8 @@ def _choose_attributions(
         others = ", ".join(sorted({_policy(record) for record in matching}))
         there = f" (there are for policy {others}, see `policy` under [campaign])" if others else ""
         return {}, [
-            f"the assisted arm shows {settings.method}{wanted}, and there are no such attributions{there}: run {command}"
+            f"the assisted arm shows {settings.method}{wanted}, and there are no such attributions{there}: "
+            f"run {command}"
         ]
     if several := _told_apart(found, workspace):
         return {}, [f"{settings.method} is there more than once {several}"]

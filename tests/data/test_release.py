@@ -22,6 +22,7 @@ from helpers.sample_records import (
 from heta.errors import ConfigError
 from heta_data.cli.release import release
 from heta_data.errors import FolderBusy, ReleaseBlocked
+from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import AttributionRecord, Item, MetricResult, RaterKind, Rights, TokenLabels, item_id
 from heta_data.release import build_release, check_release
@@ -126,7 +127,13 @@ def test_the_card_says_who_labelled(tmp_path: Path, kind: RaterKind) -> None:
 def test_agreement_of_raters_comes_from_the_results(workspace: Workspace) -> None:
     alpha = MetricResult(metric="alpha", subject="raters", value=0.5, low=0.25, high=0.75, n=3, kinds=("human",))
     other = MetricResult(metric="f1", subject="kl", value=0.125, n=3)
-    write_records(workspace.results, [other, alpha])
+    now = inputs_fingerprint(
+        read_records(workspace.items, Item),
+        read_records(workspace.labels, TokenLabels),
+        [r for path in workspace.attributions.glob("*/*.jsonl") for r in read_records(path, AttributionRecord)],
+    )
+    head = MetricResult(metric="items", subject="evaluation", value=3.0, n=3, config={"inputs": now})
+    write_records(workspace.results, [head, other, alpha])
     built = build_release(workspace, "1.0.0")
     assert built.manifest.agreement == (alpha,)
     assert "| alpha | 0.500 | 0.250 to 0.750 | 3 | human |" in (built.path / "README.md").read_text()

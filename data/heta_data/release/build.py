@@ -61,8 +61,8 @@ def build_release(workspace: Workspace, version: str, *, name: str | None = None
         raise ConfigError(f"version {version!r} is not of the form MAJOR.MINOR.PATCH, e.g. 1.0.0")
     settings = workspace.settings("release", ReleaseSettings, {"name": name})
     with workspace.lock():
-        tables, problems = read_workspace(workspace)
-        agreement = _read_agreement(workspace, problems)
+        tables, problems, inputs = read_workspace(workspace)
+        agreement = _read_agreement(workspace, inputs, problems)
         licences = _licences(tables, settings, problems)
         problems += find_problems(tables, [*KNOWN, *settings.licences])
         if problems:
@@ -77,11 +77,18 @@ def build_release(workspace: Workspace, version: str, *, name: str | None = None
         return Build(path, manifest, _publish(path, files))
 
 
-def _read_agreement(workspace: Workspace, problems: list[str]) -> list[MetricResult]:
+def _read_agreement(workspace: Workspace, inputs: str | None, problems: list[str]) -> list[MetricResult]:
+    """Agreement of raters in results.jsonl; results of other inputs than the folder holds now are a problem."""
     if not workspace.results.exists():
         return []
     results, bad = collect_records(workspace.results, MetricResult)
     problems += bad
+    made_from = {result.config["inputs"] for result in results if "inputs" in result.config}
+    if inputs is not None and not bad and made_from != {inputs}:
+        said = (
+            "was made from other items, labels or attributions" if made_from else "does not say what it was made from"
+        )
+        problems.append(f"{workspace.results.name}: {said}: run `heta evaluate run` again")
     # `labels` counts what went in; the rest about raters is agreement.
     found = [r for r in results if r.subject == "raters" and r.item_id is None and r.metric != "labels"]
     return sorted(found, key=lambda result: canonical_json(result.model_dump(mode="json")))

@@ -8,6 +8,7 @@ from heta.records import Span
 from heta.words import SEGMENTATION, segment_words
 from heta_data.raters import name_problems
 from heta_data.records import AttributionRecord, GoldLabels, Item, Record, TokenLabels
+from heta_data.release.gold import gold_problems
 from heta_data.release.licences import incompatible
 from heta_data.release.tables import TABLES, Tables
 
@@ -27,10 +28,14 @@ def find_problems(tables: Tables, licences: Iterable[str]) -> list[str]:
         problems += [f"{where} > {problem}" for problem in _units(labels, words)]
         problems += [f"{where} > {problem}" for problem in _rater(labels)]
     problems += _kinds(tables.labels)
-    counted = _answers(tables.labels)
+    by_item: dict[str, list[TokenLabels]] = defaultdict(list)
+    for labels in tables.labels:
+        by_item[labels.item_id].append(labels)
     for gold in tables.gold:
         where = f"gold > item {gold.item_id}"
-        problems += [f"{where} > {problem}" for problem in (*_units(gold, words), *_support(gold, counted))]
+        problems += [
+            f"{where} > {problem}" for problem in (*_units(gold, words), *gold_problems(gold, by_item[gold.item_id]))
+        ]
     for record in tables.attributions:
         where = f"attributions > item {record.item_id} > {record.method} > {record.model}"
         problems += [f"{where} > {problem}" for problem in _spans(record, items, words)]
@@ -99,32 +104,6 @@ def _kinds(labels: Sequence[TokenLabels]) -> Iterator[str]:
     for rater, found in sorted(kinds.items()):
         if len(found) > 1:
             yield f"labels > rater {rater}: of several kinds at once ({', '.join(sorted(found))})"
-
-
-Answers = Mapping[tuple[str, str, str], set[str]]
-
-
-def _answers(labels: Sequence[TokenLabels]) -> Answers:
-    """(item, arm, kind) -> raters who answered."""
-    raters: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    for entry in labels:
-        if entry.answered:
-            raters[(entry.item_id, entry.arm, entry.kind)].add(entry.rater)
-    return raters
-
-
-def _support(gold: GoldLabels, answers: Answers) -> Iterator[str]:
-    """Gold must rest on released labels of the kinds and arms that it names."""
-    behind: set[str] = set()
-    for kind in gold.kinds:
-        raters = set().union(*(answers.get((gold.item_id, arm, kind), set()) for arm in gold.arms))
-        if not raters:
-            yield f"says kind {kind!r}, but no such rater answered the item in arm {' or '.join(gold.arms)}"
-        behind |= raters
-    if gold.n_raters > len(behind):
-        others = sorted({k for item, arm, k in answers if item == gold.item_id and arm in gold.arms} - set(gold.kinds))
-        hint = f"; unmarked labels of kind {', '.join(others)}?" if others else ""
-        yield f"says {gold.n_raters} raters of kind {', '.join(gold.kinds)}, the labels have {len(behind)}{hint}"
 
 
 def _spans(record: AttributionRecord, items: Mapping[str, Item], words: Mapping[str, frozenset[Span]]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import collect_records
 from heta_data.records import AttributionRecord, GoldLabels, Item, Record, TokenLabels
 from heta_data.workspace import Workspace
@@ -54,9 +55,15 @@ class Tables:
         return rows
 
 
-def read_workspace(workspace: Workspace) -> tuple[Tables, list[str]]:
-    """The rows of a working folder as they will be published, and a problem for each line or table that is missing."""
+def read_workspace(workspace: Workspace) -> tuple[Tables, list[str], str | None]:
+    """The rows of a working folder as they will be published, and a problem for each line or table that is missing.
+
+    The third is the hash over what an evaluation reads (`heta_data.inputs`), from the rows as they stand in the folder;
+    None where a line cannot be read.
+    """
     tables, problems = Tables(), []
+    raw: dict[str, list[Any]] = {}
+    unreadable = False
     sources = {
         "items": [workspace.items],
         "labels": [workspace.labels],
@@ -74,8 +81,11 @@ def read_workspace(workspace: Workspace) -> tuple[Tables, list[str]]:
         if not rows and not found:
             problems.append(f"{table.name}: the table is missing or empty: {table.remedy}")
         problems += found
+        if table.name != "gold":
+            raw[table.name] = rows
+            unreadable |= bool(found)
         setattr(tables, table.name, sorted(map(publishable, rows), key=table.order))
-    return tables, problems
+    return tables, problems, None if unreadable else inputs_fingerprint(**raw)
 
 
 def read_bundle(root: Path) -> tuple[Tables, list[str]]:
