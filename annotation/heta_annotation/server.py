@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import TypeAdapter, ValidationError
 
 from heta.errors import ConfigError
 from heta_annotation.building import Report, tail
@@ -104,7 +105,16 @@ class ServerFolder:
 def _parsed(content: dict[str, Any]) -> ServerState:
     if content["schema_version"] != SCHEMA_VERSION:
         raise ValueError(f"schema_version {content['schema_version']}, this heta reads {SCHEMA_VERSION}")
-    return ServerState(**content)
+    state = ServerState(**content)
+    try:
+        TypeAdapter(ServerState).validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        # Without the value: it may be a password.
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if not 1 <= state.port <= 65535:
+        raise ValueError(f"port: got {state.port}, allowed are 1 to 65535")
+    return state
 
 
 def server_folder(studio: Path, name: str) -> ServerFolder:

@@ -8,7 +8,7 @@ from heta.errors import ConfigError
 from heta_annotation.building import Report, locked, silent
 from heta_annotation.connection import EXTERNAL, Connection, check, external
 from heta_annotation.environment import ready_environment, ready_template
-from heta_annotation.errors import LabelStudioError, PortLost, ServerUnavailable
+from heta_annotation.errors import AuthError, LabelStudioError, PortLost, ServerUnavailable
 from heta_annotation.server import (
     HOST,
     ServerFolder,
@@ -25,6 +25,7 @@ from heta_annotation.server import (
     spawn,
     wait_until_up,
 )
+from heta_data.options import folder_flag
 from heta_data.workspace import Workspace
 
 DEFAULT_NAME = "studio"
@@ -73,13 +74,22 @@ def start(
     with locked(folder.lock, report, f"waiting for another process that starts or stops {name!r}"):
         state = folder.read()
         process = find_process(folder, state) if state else None
+        ran_already = state is not None and process is not None
         if state and process:
             state = _found(folder, state, process.pid, process.create_time(), listening(process), port)
             wait_until_up(process, folder, state, report)
         else:
             state = _launch(folder, state, name, port, report)
         connection = _connection(state)
-        check(connection)
+        try:
+            check(connection)
+        except AuthError as error:
+            launched = None if ran_already else find_process(folder, state)
+            if launched is not None:
+                end(launched)
+            raise AuthError(
+                f"{error}; the token comes from {folder.state_file}: restore it if that was changed"
+            ) from None
         if not state.ready:
             folder.write(replace(state, ready=True))
         return connection
@@ -215,7 +225,7 @@ def connect(workspace: Workspace, name: str = DEFAULT_NAME) -> Connection:
     if process is None or (HOST, state.port) not in listening(process):
         raise ServerUnavailable(
             f"Label Studio {name!r} is {'starting' if process else 'not running'}; "
-            f"`heta studio start {name}{_folder_flag(workspace)}` {'waits for it' if process else 'starts it'}"
+            f"`heta studio start {name}{folder_flag(workspace.root)}` {'waits for it' if process else 'starts it'}"
         )
     connection = _connection(state)
     check(connection)
@@ -242,9 +252,5 @@ def _unknown(workspace: Workspace, name: str) -> ServerUnavailable:
     known = sorted(file.parent.name for file in workspace.studio.glob("*/server.json"))
     return ServerUnavailable(
         f"no Label Studio {name!r} in {workspace.root.absolute()} (there: {', '.join(known) or 'none'}); "
-        f"`heta studio start {name}{_folder_flag(workspace)}` makes it"
+        f"`heta studio start {name}{folder_flag(workspace.root)}` makes it"
     )
-
-
-def _folder_flag(workspace: Workspace) -> str:
-    return "" if workspace.root == Path() else f" -C {workspace.root}"

@@ -1,5 +1,6 @@
 """Options that commands of every package share."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,3 +24,8 @@ def folder_option(command: F) -> F:
 def json_option(command: F) -> F:
     """`--json`: one JSON document on standard output instead of text for people."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(command)
+
+
+def folder_flag(folder: Path) -> str:
+    """` -C FOLDER` as it has to be typed after a suggested command; nothing for the current folder."""
+    return "" if folder == Path() else f" -C {shlex.quote(str(folder))}"

@@ -82,7 +82,11 @@ def test_servers_that_never_were(tmp_path: Path) -> None:
     assert not workspace.studio.exists()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema_version": 2}', '{"schema_version": 1, "port": 1}'])
+STATE = '{"schema_version": 1, "name": "blind", "port": %s, "email": "a@b.invalid", "password": "x", "token": %s}'
+UNREADABLE = ["", "{", "[]", "{}", '{"schema_version": 2}', '{"schema_version": 1, "port": 1}']
+
+
+@pytest.mark.parametrize("text", [*UNREADABLE, STATE % ('"x"', '"t"'), STATE % (0, '"t"'), STATE % (8080, 7)])
 def test_an_unreadable_state_is_one_line_and_stays(tmp_path: Path, text: str) -> None:
     workspace = Workspace(tmp_path)
     file = tmp_path / "studio" / "blind" / "server.json"

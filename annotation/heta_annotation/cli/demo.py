@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from heta_data.options import folder_flag
+
 if TYPE_CHECKING:
     from heta_annotation.demo import Done, Talk
 
@@ -85,5 +87,5 @@ The raters were scripts: these figures say nothing about people. To label for re
   heta campaign plan -C my-benchmark                  then push: prints each rater's address and log-in
   heta campaign push -C my-benchmark
 
-To look at the demo's labelling pages: heta studio start blind assisted -C {done.folder} --show-password"""
+To look at the demo's labelling pages: heta studio start blind assisted{folder_flag(done.folder)} --show-password"""
     )

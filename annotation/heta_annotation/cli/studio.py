@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heta_data.options import folder_option, json_option
+from heta_data.options import folder_flag, folder_option, json_option
 
 if TYPE_CHECKING:
     from heta_annotation.studio import ServerStatus
@@ -20,7 +20,7 @@ def studio() -> None:
     """Run Label Studio on this machine, for this working folder.
 
     Each server has a name, and data, accounts and a port of its own; it listens on loopback only and sends nothing
-    out. To use a server of your own instead, set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY.
+    out. Campaigns run on these local servers only so far, and raters work on this machine.
     """
 
 
@@ -81,7 +81,7 @@ def start(names: tuple[str, ...], folder: Path, port: int | None, show_password:
         password = library.password(workspace, server.name) if show_password else f"in {server.credentials}"
         note = " (was running already)" if server.name in running else ""
         click.echo(f"{server.name}: {server.url}{note}\n  e-mail    {server.email}\n  password  {password}")
-    where = "" if folder == Path() else f" -C {folder}"
+    where = folder_flag(folder)
     click.echo(f"Next: heta campaign plan{where}; stop with: heta studio stop{where}")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from heta_data.cli.curated import curated
-from heta_data.options import folder_option, json_option
+from heta_data.options import folder_flag, folder_option, json_option
 
 if TYPE_CHECKING:
     from heta_data.records import Item
@@ -58,7 +58,9 @@ def sample(
         click.echo(f"{workspace.items} holds these {len(items)} items already")
     else:
         spoken = ", ".join(sorted({item.language for item in items}))
-        click.echo(f"{len(items)} items written to {workspace.items} ({spoken}); next: heta data show -C {folder}")
+        click.echo(
+            f"{len(items)} items written to {workspace.items} ({spoken}); next: heta data show{folder_flag(folder)}"
+        )
 
 
 build.add_command(curated)
