@@ -9,7 +9,7 @@ from heta_evaluation.agreement import POSITIVE_AGREEMENT, coincidences
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.metrics.base import AgreementMetric, Value
 from heta_evaluation.results import Writer
-from heta_evaluation.statistics import group_weights, percentile_interval
+from heta_evaluation.statistics import group_weights, shifted_intervals
 from heta_evaluation.table import Row, Table
 
 RATERS = "raters"
@@ -39,16 +39,24 @@ def agreement_results(writer: Writer) -> Iterator[MetricResult]:
         grid = metric.compute(all_pairs, all_counts)
         value, reason = grid.at(0, 0)
         valid = grid.valid[1:, 0]
-        ends = percentile_interval(grid.values[1:, 0], valid) if value is not None and design.n_groups > 1 else None
+        ends = None
+        if value is not None and design.n_groups > 1:
+            ends = shifted_intervals(grid.values[1:], grid.valid[1:], np.asarray([value]))[0]
+        if ends is not None:
+            ends = ends.within(*metric.range)
         yield writer.record(
             name,
             RATERS,
             value,
             "one_rater" if reason == "no_pairs" and len(table.raters) == 1 else reason,
-            low=ends[0] if ends else None,
-            high=ends[1] if ends else None,
+            low=ends.low if ends else None,
+            high=ends.high if ends else None,
             n=n,
-            config={"raters": len(table.raters), **writer.how(ends, int((~valid).sum()), raters=False)},
+            config={
+                "raters": len(table.raters),
+                **writer.how(ends, int((~valid).sum()), raters=False),
+                **writer.few_raters(),
+            },
         )
 
 

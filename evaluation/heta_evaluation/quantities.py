@@ -21,7 +21,8 @@ class Column(NamedTuple):
     metric: str
     variant: str
     """`main`; `answered by <model>`: items whose answer the model gives; `held_out`: against each rater in turn;
-    `crowd`: the other raters on the targets of `held_out`; `difference`: subject minus `other`, paired."""
+    `crowd`, `chance`: the other raters and `random` on the targets of `held_out`; `difference`: subject minus `other`,
+    paired."""
     subject: int
     other: int = REFERENCE
 
@@ -64,6 +65,7 @@ class Quantities:
         for metric in self.referenced:
             columns += [Column(metric.name, "held_out", subject) for subject in everyone]
             columns += [Column(metric.name, "crowd", subject) for subject in everyone]
+            columns += [Column(metric.name, "chance", subject) for subject in everyone]
             columns.append(Column(metric.name, "held_out", REFERENCE))
         for metric in self.compared:
             columns += [Column(metric.name, "difference", first, second) for first, second in self.pairs]
@@ -90,6 +92,7 @@ class Quantities:
             one = found[metric.name]
             block.add(one.method, one.valid)
             block.add(one.crowd, one.valid)
+            block.add(one.chance, one.chance_valid)
             block.add(one.reference, one.reference_valid)
 
     def _add_differences(self, block: _Block, grids: Mapping[str, Grid]) -> None:
@@ -122,7 +125,7 @@ def answered_by(model: str) -> str:
 
 
 def _with_baselines(table: Table, model: str) -> list[int]:
-    return [number for number, subject in enumerate(table.subjects) if subject.baseline or subject.model == model]
+    return [number for number, subject in enumerate(table.subjects) if subject.baseline or subject.model_name == model]
 
 
 def _pairs(table: Table) -> list[tuple[int, int]]:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from heta_data.records import MetricResult
+from heta_evaluation.metrics import METRICS
 from heta_evaluation.metrics.base import BoolArray, FloatArray, Grid
 from heta_evaluation.quantities import REFERENCE, Column, Quantities
 from heta_evaluation.scoring import uses_labels
 from heta_evaluation.settings import EvaluateSettings
-from heta_evaluation.statistics import FEW_RATERS, Draws, holm, percentile_interval, sign_flip_test
+from heta_evaluation.statistics import FEW_RATERS, Draws, Interval, holm, shifted_intervals, sign_flip_test
 from heta_evaluation.table import Table
 
 HUMAN_REFERENCE = "human reference"
@@ -40,21 +41,28 @@ class Writer:
             **fields,
         )
 
-    def how(self, interval: tuple[float, float] | None, lost: int, *, raters: bool) -> dict[str, Any]:
+    def how(self, interval: Interval | None, lost: int, *, raters: bool) -> dict[str, Any]:
         """How an interval came about, for `config`."""
         if interval is None:
             return {"interval": "none", "rule": self.table.rule}
         crossed = raters and len(self.table.raters) > 1
         found = {
-            "interval": "95 % percentile, item groups x raters" if crossed else "95 % percentile, item groups",
+            "interval": "95 % percentile less bias",
+            "drawn": "item groups x raters" if crossed else "item groups",
+            "bias": interval.bias,
             "draws": self.settings.draws,
             "lost_draws": lost,
             "seed": self.settings.seed,
             "rule": self.table.rule,
         }
-        if crossed and len(self.table.raters) < FEW_RATERS:
-            found["note"] = f"{len(self.table.raters)} raters: no claim about new raters"
-        return found
+        return {**found, **(self.few_raters() if crossed else {})}
+
+    def few_raters(self) -> dict[str, str]:
+        """The note on figures of fewer raters than say anything about others; empty with enough of them."""
+        count = len(self.table.raters)
+        if count >= FEW_RATERS:
+            return {}
+        return {"note": f"{count} rater{'' if count == 1 else 's'}: no claim about new raters"}
 
     def estimate(
         self,
@@ -69,14 +77,16 @@ class Writer:
         """One column of the bootstrap."""
         n = int(draws.n[number])
         ends = draws.interval(number) if n else None
+        if ends is not None:
+            ends = ends.within(*_bounds(column))
         return self.record(
             column.metric,
             self.subject(column),
             float(draws.point[number]) if n else None,
             reason,
             variant=column.variant,
-            low=ends[0] if ends else None,
-            high=ends[1] if ends else None,
+            low=ends.low if ends else None,
+            high=ends.high if ends else None,
             n=n,
             config={**config, **self.how(ends, draws.lost(number), raters=raters)},
         )
@@ -87,6 +97,12 @@ class Writer:
             return HUMAN_REFERENCE
         first = self.table.subjects[column.subject].name
         return f"{first} minus {self.table.subjects[column.other].name}" if column.variant == "difference" else first
+
+
+def _bounds(column: Column) -> tuple[float, float]:
+    """The range that a column's value can have."""
+    low, high = METRICS.get(column.metric).range
+    return (low - high, high - low) if column.variant in ("difference", "order_effect") else (low, high)
 
 
 def count_results(writer: Writer, inputs: str) -> Iterator[MetricResult]:
@@ -110,7 +126,7 @@ def alignment_results(
     """Means over items of every metric and variant, the human reference, and normalised scores."""
     labelled = {metric.name for metric in quantities.metrics if uses_labels(metric)}
     for column, number in quantities.index.items():
-        if column.variant in ("crowd", "difference"):
+        if column.variant in ("crowd", "chance", "difference"):
             continue
         subject = None if column.subject == REFERENCE else writer.table.subjects[column.subject]
         yield writer.estimate(
@@ -139,36 +155,38 @@ def _reason(column: Column, table: Table, observed: Sequence[Mapping[str, Grid]]
 
 
 def _normalised(writer: Writer, quantities: Quantities, draws: Draws, column: Column) -> Iterator[MetricResult]:
-    """method / crowd, and (method - random) / (crowd - random), on the same held-out raters."""
-    random = len(writer.table.subjects) - 1
+    """method / crowd, and (method - random) / (crowd - random), all three on the same held-out raters."""
     numbers = [
-        quantities.index[Column(column.metric, variant, subject)]
-        for variant, subject in (("held_out", column.subject), ("crowd", column.subject), ("held_out", random))
+        quantities.index[Column(column.metric, variant, column.subject)] for variant in ("held_out", "crowd", "chance")
     ]
-    n = int(draws.n[numbers[0]])
+    n, known_chance = int(draws.n[numbers[0]]), int(draws.n[numbers[2]])
     method, crowd, chance = (draws.point[number] for number in numbers)
     drawn = [draws.means[:, number] for number in numbers]
-    both = draws.valid[:, numbers[0]] & draws.valid[:, numbers[2]]
+    there = [draws.valid[:, number] for number in numbers]
     absent = _reason(column, writer.table, ())
-    for variant, below, reason in (
-        ("normalised", (0.0, np.zeros_like(drawn[2])), "crowd_not_above_zero"),
-        ("chance_corrected", (chance, drawn[2]), "crowd_not_above_chance"),
+    for variant, below, valid, reason in (
+        ("normalised", (0.0, np.zeros_like(drawn[2])), there[0], "crowd_not_above_zero"),
+        ("chance_corrected", (chance, drawn[2]), there[0] & there[2], "crowd_not_above_chance"),
     ):
+        closed = variant == "normalised" or known_chance == n
         room, rooms = float(crowd - below[0]), drawn[1] - below[1]
-        there = both & (rooms > 0)
-        ratios = np.where(there, (drawn[0] - below[1]) / np.where(rooms > 0, rooms, 1.0), 0.0)
-        known = n > 0 and room > 0
-        ends = percentile_interval(ratios, there) if known and draws.intervals else None
+        usable = valid & (rooms > 0)
+        ratios = np.where(usable, (drawn[0] - below[1]) / np.where(rooms > 0, rooms, 1.0), 0.0)
+        known = n > 0 and closed and room > 0
+        value = float((method - below[0]) / room) if known else None
+        ends = None
+        if value is not None and draws.intervals:
+            ends = shifted_intervals(ratios[:, None], usable[:, None], np.asarray([value]))[0]
         yield writer.record(
             column.metric,
             writer.subject(column),
-            float((method - below[0]) / room) if known else None,
-            reason if n else absent,
+            value,
+            absent if not n else reason if closed else "no_closed_form",
             variant=variant,
-            low=ends[0] if ends else None,
-            high=ends[1] if ends else None,
+            low=ends.low if ends else None,
+            high=ends.high if ends else None,
             n=n if known else 0,
-            config=writer.how(ends, int((~there).sum()), raters=True),
+            config=writer.how(ends, int((~usable).sum()), raters=True),
         )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from heta_evaluation.aggregate import majority
 from heta_evaluation.metrics import METRICS
-from heta_evaluation.metrics.base import AlignmentMetric, Batch, BoolArray, FloatArray, Grid, grid
+from heta_evaluation.metrics.base import AlignmentMetric, Batch, BoolArray, FloatArray, Grid, Value, grid
 from heta_evaluation.table import Row
 
 LABELLED = ("gold", "share")
@@ -73,7 +73,11 @@ class HeldOut:
     """The subject against the held-out rater."""
     crowd: FloatArray
     """The other raters against the same rater, on the targets where the subject has a value."""
+    chance: FloatArray
+    """`random` against the same rater, on the same targets."""
     valid: BoolArray
+    chance_valid: BoolArray
+    """Where `random` has a value on every one of them."""
     reference: FloatArray
     """`[P]`, the crowd on all targets where it has a value."""
     reference_valid: BoolArray
@@ -83,32 +87,30 @@ class HeldOut:
 def held_out(row: Row, metrics: Sequence[AlignmentMetric], weights: FloatArray) -> dict[str, HeldOut]:
     """The human reference: each rater is everyone's target once, with as many units as that rater marked.
 
-    The crowd's score of a unit is the share of the OTHER raters that marked it; a rater that is drawn twice never
-    stands on both sides.
+    The crowd's score of a unit is the share of ALL OTHER raters of the item that marked it, however often they are
+    drawn: a draw of `r` raters holds some 0.63 r distinct people, and a crowd of those would be smaller, hence weaker,
+    than the crowd whose value is estimated. What is drawn is the target.
 
     Args:
         row: the item.
         metrics: metrics that use labels.
-        weights: `[P, r]`, how often each rater counts.
+        weights: `[P, r]`, how often each rater counts as a target.
 
     Returns:
         Metric name -> figures, averaged over the item's raters by weight.
     """
     sums = {metric.name: _Sums(len(weights), len(row.present) + 1) for metric in metrics}
     for rater, label in enumerate(row.labels):
-        others = weights.copy()
-        others[:, rater] = 0.0
-        total = others.sum(axis=1, keepdims=True)
-        share = (others @ row.labels.astype(float)) / np.where(total == 0, 1.0, total)
-        scores, which = np.unique(share, axis=0, return_inverse=True)
-        which = which.reshape(-1)
+        others = np.delete(row.labels, rater, axis=0)
+        if not len(others):
+            continue
         target = label[None]
-        crowds = Batch(scores, target, target.astype(float), row.evidence, row.distractor)
+        crowds = Batch(others.mean(axis=0)[None], target, target.astype(float), row.evidence, row.distractor)
         methods = row.batch(target, target.astype(float))
         for metric in metrics:
-            crowd, method = metric.compute(crowds), _with_random(metric, methods, row.present)
-            weight = weights[:, rater] * crowd.valid[0, which] * (total[:, 0] > 0)
-            sums[metric.name].add(weight, method, crowd.values[0, which])
+            sums[metric.name].add(
+                weights[:, rater], _with_random(metric, methods, row.present), metric.compute(crowds).at(0, 0)
+            )
     return {name: found.mean() for name, found in sums.items()}
 
 
@@ -116,16 +118,22 @@ class _Sums:
     """Weighted sums over held-out raters."""
 
     def __init__(self, patterns: int, subjects: int) -> None:
-        self.method, self.crowd, self.count = (np.zeros((patterns, subjects)) for _ in range(3))
+        self.method, self.crowd, self.chance, self.count, self.known = (
+            np.zeros((patterns, subjects)) for _ in range(5)
+        )
         self.reference, self.targets = np.zeros(patterns), np.zeros(patterns)
 
-    def add(self, weight: FloatArray, method: Grid, crowd: FloatArray) -> None:
-        """One target: its weight `[P]`, the subjects against it `[1, S + 1]`, the crowd against it `[P]`."""
+    def add(self, weight: FloatArray, method: Grid, crowd: Value) -> None:
+        """One target: its weight `[P]`, the subjects against it `[1, S + 1]`, the crowd against it."""
+        if crowd.value is None:
+            return
         both = weight[:, None] * method.valid[0]
         self.method += both * method.values[0]
-        self.crowd += both * crowd[:, None]
+        self.crowd += both * crowd.value
+        self.chance += both * method.values[0, -1]
         self.count += both
-        self.reference += weight * crowd
+        self.known += both * method.valid[0, -1]
+        self.reference += weight * crowd.value
         self.targets += weight
 
     def mean(self) -> HeldOut:
@@ -133,7 +141,9 @@ class _Sums:
         return HeldOut(
             method=self.method / count,
             crowd=self.crowd / count,
+            chance=self.chance / count,
             valid=self.count > 0,
+            chance_valid=(self.count > 0) & (self.known == self.count),
             reference=self.reference / targets,
             reference_valid=self.targets > 0,
         )

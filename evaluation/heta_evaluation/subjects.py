@@ -32,7 +32,10 @@ class Subject:
     """Unique over the evaluation, e.g. `heta_fast on smollm2 [1a2b3c4d]` or `answer_match`."""
     method: str
     model: str = "none"
+    model_name: str = "none"
+    """The model, with revision and tokenizer where the evaluation holds several of its name: unique."""
     revision: str = "none"
+    tokenizer: str = "none"
     policy: str = "none"
     config_hash: str = ""
     signed: bool = False
@@ -46,6 +49,7 @@ class Subject:
             "method": self.method,
             "model": self.model,
             "model_revision": self.revision,
+            "tokenizer": self.tokenizer,
             "target_policy": self.policy,
             "config_hash": self.config_hash,
         }
@@ -91,13 +95,15 @@ def group_records(
 
 def _subject(key: SubjectKey, records: Mapping[str, AttributionRecord], several: bool) -> Subject:
     method, model, revision, tokenizer, policy, config_hash = key
-    version = f"@{revision} {tokenizer}" if several else ""
+    model_name = f"{model}@{revision} {tokenizer}" if several else model
     target = "" if policy in ("answer", "none") else f", target {policy}"
     return Subject(
-        name=f"{method}{'' if model == 'none' else f' on {model}'}{version}{target} [{config_hash}]",
+        name=f"{method}{'' if model == 'none' else f' on {model_name}'}{target} [{config_hash}]",
         method=method,
         model=model,
+        model_name=model_name,
         revision=revision,
+        tokenizer=tokenizer,
         policy=policy,
         config_hash=config_hash,
         signed=any(record.signed for record in records.values()),

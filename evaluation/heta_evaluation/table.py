@@ -49,7 +49,7 @@ class Row:
     outside: FloatArray
     """`[S]`, share of positive mass outside the units, `NO_MASS` where there is none."""
     answered: Mapping[str, bool]
-    """Model -> whether its greedy continuation is the item's answer."""
+    """Model name -> whether its greedy continuation is the item's answer."""
 
     def batch(self, gold: BoolArray, share: FloatArray) -> Batch:
         """The item's scores against label vectors `[P, n]`."""
@@ -76,8 +76,8 @@ class Table:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Models of the methods, in order."""
-        named = (subject.model for subject in self.subjects if not subject.baseline)
+        """Names of the methods' models, in order; two revisions of one model are two."""
+        named = (subject.model_name for subject in self.subjects if not subject.baseline)
         return tuple(model for model in dict.fromkeys(named) if model != "none")
 
     @property
@@ -184,9 +184,9 @@ def _row(
 
 
 def _answered(item: Item, records: Mapping[Subject, Mapping[str, AttributionRecord]]) -> dict[str, bool]:
-    """Model -> whether it gives the item's answer, from any record whose target is that answer."""
+    """Model name -> whether it gives the item's answer, from any record whose target is that answer."""
     targets = (
-        (subject.model, found[item.id].target)
+        (subject.model_name, found[item.id].target)
         for subject, found in records.items()
         if subject.policy == "answer" and item.id in found
     )
@@ -208,8 +208,8 @@ def _notes(
         yield "One rater only: there is no human reference and no agreement, and intervals are over items."
     elif len(raters) < FEW_RATERS:
         yield (
-            f"{len(raters)} raters: intervals reflect these raters and new items; with fewer than {FEW_RATERS} "
-            "raters no claim about new raters is possible."
+            f"{len(raters)} raters: intervals, those of agreement included, reflect these raters and new items; with "
+            f"fewer than {FEW_RATERS} raters no claim about new raters is possible."
         )
     if unlabelled := sum(not len(row.raters) for row in rows):
         yield f"{unlabelled} of {len(rows)} items have no label that counts: label metrics leave them out."

@@ -126,7 +126,57 @@ def test_few_raters_are_noted_in_each_interval_over_raters(evaluated):
     index = ResultIndex(evaluation.results)
     assert "no claim about new raters" in index.get("token_f1@k", "random").config["note"]
     assert "note" not in index.get("dsa", "random").config
-    assert index.get("dsa", "random").config["interval"].endswith("item groups")
+    assert index.get("dsa", "random").config["drawn"] == "item groups"
+    assert index.get("token_f1@k", "random").config["drawn"] == "item groups x raters"
+    assert index.get("token_f1@k", "random").config["interval"] == "95 % percentile less bias"
+
+
+def test_few_raters_are_noted_with_their_agreement(evaluated, tmp_path):
+    _, evaluation = evaluated
+    for name in ("krippendorff_alpha", "raw_agreement", "positive_agreement", "prevalence"):
+        found = ResultIndex(evaluation.results).get(name, "raters")
+        assert found.config["note"] == "3 raters: no claim about new raters"
+    assert any("those of agreement included" in note for note in evaluation.table.notes)
+    items = make_items()[:2]
+    enough = evaluate(make_folder(tmp_path, items=items, labels=make_labels(items, raters=5)), **QUICK)
+    assert "note" not in ResultIndex(enough.results).get("raw_agreement", "raters").config
+
+
+def test_chance_corrected_takes_chance_on_the_same_items(tmp_path):
+    """`part` has the first two items only, where raters agree on the needed words and mark as `part` does.
+
+    Its own chance is the mean of g / n over those two; that of all items is another number.
+    """
+    items = make_items()
+    labels = [rater_labels(item, needed(item), rater) for item in items for rater in ("a", "b")]
+    order = np.random.default_rng(3)
+    records = [make_attribution(item, "part", order.random(len(needed(item)))) for item in items[:2]]
+    evaluation = evaluate(make_folder(tmp_path, items=items, labels=labels, attributions=records), draws=100)
+    index = ResultIndex(evaluation.results)
+    part = evaluation.table.subjects[0].name
+    held = index.get("token_f1@k", part, "held_out").value
+    chance = np.mean([needed(item).mean() for item in items[:2]])
+    assert chance != pytest.approx(index.get("token_f1@k", "random", "held_out").value, abs=0.005)
+    # the crowd marks what the target marks: 1
+    assert index.get("token_f1@k", part, "chance_corrected").value == pytest.approx((held - chance) / (1 - chance))
+
+
+def test_two_revisions_of_a_model_are_two_models(tmp_path):
+    items = make_items()
+    records = []
+    for revision, answers in (("old", 1), ("new", 4)):
+        for number, item in enumerate(items):
+            one = make_attribution(item, "m", needed(item).astype(float), answered=number < answers)
+            records.append(one.model_copy(update={"model_revision": revision}))
+    evaluation = evaluate(make_folder(tmp_path, items=items, attributions=records), **QUICK)
+    index = ResultIndex(evaluation.results)
+    names = ("toy@new Toy:000000000000", "toy@old Toy:000000000000")
+    assert evaluation.table.models == names
+    assert [index.get("items_answered", name).value for name in names] == [4.0, 1.0]
+    for name, n in zip(names, (4, 1), strict=True):
+        figures = index.of("token_f1@k", f"answered by {name}")
+        assert {one.subject.partition(" [")[0]: one.n for one in figures}[f"m on {name}"] == n
+        assert len(figures) == 1 + 4  # its own method and four baselines
 
 
 def test_counts(evaluated):

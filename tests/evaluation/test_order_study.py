@@ -85,6 +85,22 @@ def test_nothing_is_written_and_the_command_prints_it(tmp_path: Path) -> None:
     assert not workspace.results.exists()
 
 
+def test_two_revisions_answer_for_themselves(tmp_path: Path) -> None:
+    items = make_items(twins=True)
+    records = [
+        make_attribution(item, "fair", masses(item, 0.8), answered=revision == "new").model_copy(
+            update={"model_revision": revision}
+        )
+        for item in items
+        for revision in ("new", "old")
+    ]
+    study = study_orders(make_folder(tmp_path, items=items, attributions=records), draws=200)
+    assert study.answers == {
+        "toy@new Toy:000000000000": Answers(first=6, last=6, both=6, pairs=6),
+        "toy@old Toy:000000000000": Answers(first=0, last=0, both=0, pairs=6),
+    }
+
+
 def test_items_in_one_order_only_are_told_what_to_do(tmp_path: Path) -> None:
     make_folder(tmp_path)
     with pytest.raises(InputError, match="--orders both"):

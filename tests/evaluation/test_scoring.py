@@ -126,10 +126,23 @@ def test_a_rater_never_stands_on_both_sides():
     item = ITEMS[0]
     labels = [rater_labels(item, marks(item, 0), "a"), rater_labels(item, marks(item, 5), "b")]
     row = table_of(labels, items=[item]).rows[0]
-    # only rater a was drawn, twice: there is nobody else to be the crowd
+    # only rater a was drawn, twice: rater b is still the crowd, and disagrees
     found = held_out(row, [F1], np.asarray([[2.0, 0.0], [1.0, 1.0]]))["token_f1@k"]
-    assert found.reference_valid.tolist() == [False, True]
-    assert found.reference[1] == 0.0
+    assert found.reference_valid.tolist() == [True, True]
+    assert found.reference.tolist() == [0.0, 0.0]
+
+
+def test_the_crowd_is_everyone_else_in_every_draw():
+    """Raters of `test_human_reference_by_hand`: the crowd has 1/2 against a and b, 1 against c, whoever is drawn."""
+    item = ITEMS[0]
+    labels = [
+        rater_labels(item, marks(item, *marked), name) for name, marked in (("a", (0, 1)), ("b", (1, 2)), ("c", (1,)))
+    ]
+    row = table_of(labels, items=[item]).rows[0]
+    weights = np.asarray([[1.0, 1.0, 1.0], [3.0, 0.0, 0.0], [0.0, 1.0, 2.0], [0.0, 0.0, 0.0]])
+    found = held_out(row, [F1], weights)["token_f1@k"]
+    assert found.reference == pytest.approx([2 / 3, 1 / 2, (1 / 2 + 2) / 3, 0.0])
+    assert found.reference_valid.tolist() == [True, True, True, False]
 
 
 def test_one_rater_has_no_reference():

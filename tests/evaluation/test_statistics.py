@@ -14,8 +14,8 @@ from heta_evaluation.statistics import (
     crossed_bootstrap,
     group_weights,
     holm,
-    percentile_interval,
     rater_weights,
+    shifted_intervals,
     sign_flip_test,
 )
 
@@ -125,7 +125,7 @@ def test_percentile_intervals_cover():
     covered = 0
     for repeat in range(400):
         found = means_of(rng.exponential(size=30), draws=300, seed=repeat).interval(0)
-        covered += found[0] <= 1.0 <= found[1]
+        covered += found.low <= 1.0 <= found.high
     # a percentile interval of skewed data at n = 30 covers near 0.92; +- 3.5 binomial errors of 0.013
     assert 0.875 <= covered / 400 <= 0.965
 
@@ -146,18 +146,47 @@ def test_crossed_intervals_cover_new_raters_where_item_intervals_do_not():
             found = crossed_bootstrap(
                 Design(range(20), [everyone] * 20, 8), cells, draws=200, seed=repeat, resample_raters=resample
             ).interval(0)
-            hits[resample] += found[0] <= 0.0 <= found[1]
+            hits[resample] += found.low <= 0.0 <= found.high
     # Standard error of the mean: sqrt(1/8) from raters, 0.3 / sqrt(20) from items. The item interval has the second
     # only: its half-width 0.13 against 0.36 covers in about 0.29. The crossed one covers near 0.9 with 8 raters.
     assert hits[False] / 150 < 0.45
     assert hits[True] / 150 > 0.8
 
 
+def shifted(values, valid, point):
+    return shifted_intervals(values[:, None], valid[:, None], np.asarray([point]))[0]
+
+
 def test_an_interval_needs_a_quarter_of_the_draws():
     values = np.arange(100.0)
-    assert percentile_interval(values, values < 24) is None
-    assert percentile_interval(values, values < 25) == pytest.approx((0.6, 23.4))  # quantiles of 0 .. 24
-    assert percentile_interval(np.zeros(0), np.zeros(0, dtype=bool)) is None
+    assert shifted(values, values < 24, 11.5) is None
+    # quantiles of 0 .. 24, whose mean is the estimate
+    assert shifted(values, values < 25, 12.0) == pytest.approx((0.6, 23.4, 0.0))
+    assert shifted(np.zeros(0), np.zeros(0, dtype=bool), 0.0) is None
+
+
+def test_the_bias_of_the_draws_is_taken_off():
+    values = np.arange(25.0)
+    # mean 12, estimate 20: every draw is 8 too low
+    assert shifted(values, values < 25, 20.0) == pytest.approx((8.6, 31.4, -8.0))
+    assert shifted(values, values < 25, 20.0).within(0.0, 24.0) == pytest.approx((8.6, 24.0, -8.0))
+    # one far draw in 100 moves the mean past the quantiles: the estimate stays inside all the same
+    far = np.zeros(100)
+    far[0] = 50.0
+    assert shifted(far, far >= 0, 0.0) == pytest.approx((-0.5, 0.0, 0.5))
+
+
+def test_intervals_of_many_columns_are_those_of_each_alone():
+    rng = np.random.default_rng(4)
+    values, valid, point = rng.normal(size=(400, 9)), rng.random((400, 9)) < np.linspace(0.05, 1, 9), rng.normal(size=9)
+    together = shifted_intervals(values, valid, point)
+    assert together[0] is None
+    for column in range(1, 9):
+        kept = values[valid[:, column], column]
+        bias = kept.mean() - point[column]
+        low, high = np.quantile(kept, (0.025, 0.975)) - bias
+        if together[column] is not None:
+            assert together[column] == pytest.approx((min(low, point[column]), max(high, point[column]), bias))
 
 
 def test_weights_count_as_many_as_there_are():

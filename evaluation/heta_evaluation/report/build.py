@@ -116,7 +116,7 @@ def _answered(
     for model in table.models:
         count = index.get(ANSWERED, model)
         if count is not None and count.value is not None:
-            rows = [line for line in lines if line.subject.baseline or line.subject.model == model]
+            rows = [line for line in lines if line.subject.baseline or line.subject.model_name == model]
             variant = answered_by(model)
             figures = [(line, [index.get(metric, line.subject.name, variant) for metric in COLUMNS]) for line in rows]
             found.append((count, figures))
