@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from heta_annotation.connection import Connection, api_errors
 from heta_annotation.errors import ExportError, ServerUnavailable
-from heta_data.records import Arm
+from heta_data.records import Arm, content_hash
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
@@ -38,7 +38,7 @@ class ProjectPage:
 
     title: str
     marker: str
-    """Stands in the description and identifies the project: the campaign's hash and arm."""
+    """Stands in the description and identifies the project, see `marker`."""
     label_config: str
     instruction: str
     overlap: int
@@ -185,8 +185,8 @@ def require_servers(arms: Sequence[Arm], connections: Mapping[Arm, Connection]) 
 
 
 def marker(campaign_hash: str, arm: Arm) -> str:
-    """What identifies a campaign's project on a server."""
-    return f"heta campaign {campaign_hash} {arm}"
+    """What identifies a campaign's project on a server. Raters can read it, so it names neither campaign nor arm."""
+    return content_hash({"campaign": campaign_hash, "arm": arm})
 
 
 def _uid(data: object) -> str | None:

@@ -228,7 +228,8 @@ class _ArmPush:
             return known
         show = self.planned.settings.show if name == "assisted" else None
         page = ProjectPage(
-            title=f"{self.planned.settings.name} {name}",
+            # The same in both arms: raters read it.
+            title=self.planned.settings.name,
             marker=sign,
             label_config=render_page(show),
             instruction=self.planned.guideline.html,

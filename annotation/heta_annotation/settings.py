@@ -21,7 +21,8 @@ class CampaignSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^\S(.*\S)?$")] = "campaign"
+    name: Annotated[str, Field(min_length=3, max_length=40, pattern=r"^\S.*\S$")] = "campaign"
+    """Raters read it, as the title of their project; Label Studio wants 3 characters."""
     arms: Annotated[tuple[Arm, ...], Field(min_length=1)] = ("blind", "assisted")
     kind: Literal["human", "simulated"] = "human"
     """Who the raters are. Goes into every label, and cannot be changed later."""

@@ -59,7 +59,7 @@ def test_example_file_is_valid(tmp_path: Path) -> None:
         ("share = 0.0", "share", "greater than 0"),
         ("limit = 0", "limit", "greater than or equal to 1"),
         ('config = "xyz"', "config", "pattern"),
-        ('name = ""', "name", "at least 1"),
+        ('name = "ab"', "name", "at least 3"),
         ('kind = "judge"', "kind", "'human' or 'simulated'"),
     ],
 )

@@ -83,6 +83,16 @@ def test_both_arms_then_again_and_the_blind_server_holds_no_trace(folder: Worksp
     for number, arm in enumerate(("blind", "assisted")):
         assert uids_on(arms[arm], folder, arm) == planned_uids(folder, number)
 
+    # What a rater can read of the project tells nothing of the arms.
+    descriptions = []
+    for arm in ("blind", "assisted"):
+        with open_existing(folder.ledger) as ledger:
+            project = arms[arm].client().projects.get(ledger.project(arm))
+        assert project.title == "both arms"
+        assert not {"blind", "assisted", "heta"} & set(str(project.description).split())
+        descriptions.append(project.description)
+    assert len(set(descriptions)) == 2
+
     # The log-ins: for the user's eyes only, one line per rater and the heading.
     sheet = Path(first[0].logins)
     assert stat.S_IMODE(sheet.stat().st_mode) == 0o600

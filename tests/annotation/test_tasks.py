@@ -1,9 +1,12 @@
 """From items to tasks: suggestions, uids, payloads."""
 
+import re
+
 import pytest
 
 from helpers.campaigns import METHOD, MODEL, difficult_items, simple_items, text_item, words_of
 from helpers.sample_records import make_attribution
+from heta_annotation.client import marker
 from heta_annotation.settings import CampaignSettings
 from heta_annotation.tasks import build_task, draw_items, fingerprint, model_version, payload, suggest_units
 from heta_data.compose import label_units
@@ -130,3 +133,12 @@ def test_units_are_the_words_of_evidence_and_distractor() -> None:
     assert [ITEM.prompt[unit.start : unit.end] for unit in task.units] == words_of(ITEM)
     assert task.overlap == 3
     assert task.inclusion_probability == 0.5
+
+
+def test_a_projects_marker_tells_campaigns_and_arms_apart_and_names_neither() -> None:
+    markers = {marker(campaign, arm) for campaign in ("c" * 16, "d" * 16) for arm in ("blind", "assisted")}
+    assert len(markers) == 4
+    for found in markers:
+        # 16 hexadecimal digits and nothing that could be read as an arm or a campaign.
+        assert re.fullmatch(r"[0-9a-f]{16}", found)
+        assert found not in ("c" * 16, "d" * 16)
