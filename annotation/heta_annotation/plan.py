@@ -13,6 +13,7 @@ from heta_annotation.settings import CampaignSettings, load_settings
 from heta_annotation.tasks import build_task, draw_items, payload
 from heta_data.compose import label_units
 from heta_data.jsonl import collect_records
+from heta_data.options import folder_flag
 from heta_data.records import Arm, AttributionRecord, Isolation, Item, LabelTask, content_hash
 from heta_data.workspace import Workspace
 
@@ -238,7 +239,7 @@ def _policy(record: AttributionRecord) -> str:
 
 def _attribute_command(workspace: Workspace, settings: CampaignSettings) -> str:
     policy = "" if settings.policy == "answer" else f" --policy {settings.policy}"
-    return f"`heta data attribute{_folder_flag(workspace)} --method {settings.method}{policy}`"
+    return f"`heta data attribute{folder_flag(workspace.root)} --method {settings.method}{policy}`"
 
 
 def _told_apart(records: Sequence[AttributionRecord], workspace: Workspace) -> str:
@@ -290,7 +291,3 @@ def _notes(settings: CampaignSettings, items: Sequence[Item], there: int) -> lis
 
 def _words(item: Item) -> int:
     return sum(len(segment_words(text)) for text in (item.question, item.answer)) + len(label_units(item))
-
-
-def _folder_flag(workspace: Workspace) -> str:
-    return "" if workspace.root == Path() else f" -C {workspace.root}"

@@ -12,7 +12,7 @@ def inputs_fingerprint(
 
     Items count in the order of their file; the order of labels and of attributions does not count.
     """
-    return content_hash([[item.id for item in items], _prints(labels), _prints(attributions)])
+    return content_hash([[item.fingerprint() for item in items], _prints(labels), _prints(attributions)])
 
 
 def _prints(records: Iterable[Record]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heta_data.options import folder_option, json_option
+from heta_data.options import folder_flag, folder_option, json_option
 
 if TYPE_CHECKING:
     from heta_evaluation.runner import Evaluation
@@ -88,7 +88,7 @@ def run(
     from heta_evaluation.terminal import print_summary
 
     print_summary(evaluation)
-    click.echo(f"Wrote {workspace.gold} and {workspace.results}. Next: heta evaluate report -C {folder}")
+    click.echo(f"Wrote {workspace.gold} and {workspace.results}. Next: heta evaluate report{folder_flag(folder)}")
 
 
 @evaluate.command()

@@ -10,8 +10,9 @@ import numpy as np
 from heta.errors import InputError
 from heta.words import SEGMENTATION
 from heta_data.attribution_files import read_attributions
+from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import read_records, write_records
-from heta_data.records import AttributionRecord, GoldLabels, Item, MetricResult, Record, TokenLabels, content_hash
+from heta_data.records import AttributionRecord, GoldLabels, Item, MetricResult, Record, TokenLabels
 from heta_data.workspace import Workspace
 from heta_evaluation.aggregate import gold_labels
 from heta_evaluation.agreement_results import agreement_results
@@ -38,11 +39,7 @@ class Inputs:
 
     def fingerprint(self) -> str:
         """Content hash over everything read, without measured times: tells whether results are still current."""
-
-        def prints(records: Iterable[Record]) -> list[str]:
-            return sorted(record.fingerprint() for record in records)
-
-        return content_hash([[item.id for item in self.items], prints(self.labels), prints(self.attributions)])
+        return inputs_fingerprint(self.items, self.labels, self.attributions)
 
 
 @dataclass(frozen=True)

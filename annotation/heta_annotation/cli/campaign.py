@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heta_data.options import folder_option, json_option
+from heta_data.options import folder_flag, folder_option, json_option
 
 if TYPE_CHECKING:
     from heta_annotation.connection import Connection
@@ -92,7 +92,7 @@ def push(folder: Path, batch: int, dry_run: bool, as_json: bool) -> None:
             f"  {arm.url}/projects/{arm.project}/\n"
             f"  log-ins of {arm.raters} raters: {arm.logins} (keep it to yourself, hand out one line each)"
         )
-    click.echo(f"Next: raters open label_here of their line and log in; heta campaign status{_flag(folder)}")
+    click.echo(f"Next: raters open label_here of their line and log in; heta campaign status{folder_flag(folder)}")
 
 
 @campaign.command()
@@ -153,7 +153,7 @@ def pull(folder: Path, as_json: bool) -> None:
     click.echo(f"{workspace.labels}: {pulled.records} records")
     if any(arm.quarantined for arm in pulled.arms):
         click.echo(f"{workspace.quarantine}: see there what was set aside and why", err=True)
-    click.echo(f"Next: heta evaluate run{_flag(folder)}")
+    click.echo(f"Next: heta evaluate run{folder_flag(folder)}")
 
 
 @campaign.command()
@@ -203,13 +203,9 @@ def _connect(workspace: "Workspace", arms: "Sequence[Arm]") -> "dict[Arm, Connec
     if down := [arm for arm in arms if arm not in up]:
         raise ServerUnavailable(
             f"no Label Studio is running for arm {' and '.join(down)}: "
-            f"`heta studio start {' '.join(down)}{_flag(workspace.root)}`"
+            f"`heta studio start {' '.join(down)}{folder_flag(workspace.root)}`"
         )
     return {arm: studio.connect(workspace, arm) for arm in arms}
-
-
-def _flag(folder: Path) -> str:
-    return "" if folder == Path() else f" -C {folder}"
 
 
 def _list(numbers: Sequence[int]) -> str:
@@ -267,7 +263,7 @@ def _say_arm(arm: "ArmStatus", folder: Path) -> None:
     if arm.server == "up":
         click.echo(f"{arm.arm}: server up, {arm.url}")
     else:
-        click.echo(f"{arm.arm}: server down, as of the last pull; `heta studio start {arm.arm}{_flag(folder)}`")
+        click.echo(f"{arm.arm}: server down, as of the last pull; `heta studio start {arm.arm}{folder_flag(folder)}`")
     aside = f", {arm.quarantined} quarantined" if arm.quarantined else ""
     click.echo(
         f"  {arm.complete} of {arm.tasks} tasks complete, {arm.labels} of {arm.expected} labels{aside}, "

@@ -45,6 +45,11 @@ def check_release(path: Path) -> Check:
         for file in sorted(path.rglob("*"))
         if file.is_symlink() or not (file.is_file() or file.is_dir())
     ]
+    problems += [
+        f"{folder.relative_to(path).as_posix()}: is an empty folder; the manifest knows none"
+        for folder in sorted(path.rglob("*"))
+        if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
+    ]
     manifest = _read_manifest(path, problems)
     if manifest is not None:
         problems += _check_files(path, manifest, digests)
