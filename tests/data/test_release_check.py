@@ -154,5 +154,10 @@ def test_a_missing_part_does_not_stop_the_check(bundle: Path, name: str) -> None
     assert any(problem.startswith(name) or f"> {name}" in problem for problem in check_release(bundle).problems)
 
 
+def test_an_empty_folder_is_found(bundle: Path) -> None:
+    (bundle / "data" / "extra").mkdir()
+    assert check_release(bundle).problems == ("data/extra: is an empty folder; the manifest knows none",)
+
+
 def test_no_folder_is_one_problem(tmp_path: Path) -> None:
     assert check_release(tmp_path / "none").problems == (f"{tmp_path / 'none'}: no such folder",)

@@ -11,7 +11,8 @@ from helpers.evaluation_folder import make_attributions, make_folder, make_items
 from heta.cli import cli
 from heta.errors import InputError
 from heta_data.errors import IntegrityError
-from heta_data.jsonl import write_records
+from heta_data.jsonl import read_records, write_records
+from heta_data.records import Item
 from heta_evaluation.report import build_report
 from heta_evaluation.report.browser import heat_levels, item_cards
 from heta_evaluation.report.plots import _ticks
@@ -178,6 +179,16 @@ def test_ticks_span_all_values_and_zero():
 def test_the_same_folder_gives_the_same_page(folder, tmp_path):
     first, second = (build_report(folder, out=tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
     assert first == second
+
+
+def test_results_of_other_groups_are_stale(tmp_path):
+    """Groups are no part of an item's id, but they decide what is resampled together."""
+    workspace = make_folder(tmp_path)
+    evaluate(workspace, kinds=("simulated",), draws=100)
+    items = [item.model_copy(update={"group": "one"}) for item in read_records(workspace.items, Item)]
+    write_records(workspace.items, items)
+    with pytest.raises(IntegrityError, match="evaluate run"):
+        build_report(workspace)
 
 
 def test_stale_results_are_refused(tmp_path):
