@@ -10,8 +10,8 @@ NAMES = {
     "judge": re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}"),
 }
 """What a rater of each kind may be called in public. A person's pseudonym has a digit, so that `ada` is none."""
-SCRIPTED = ("sim", "script", "anchored")
-"""Raters whose names begin so are simulated and nothing else."""
+SCRIPTED = re.compile(r"sim.*|script.*|anchored.*|s[0-9]+")
+"""Raters who are called so are simulated and nothing else; s01, s02, ... are what a campaign calls its scripts."""
 
 
 def name_problems(name: str, kind: RaterKind) -> list[str]:
@@ -19,6 +19,6 @@ def name_problems(name: str, kind: RaterKind) -> list[str]:
     problems = []
     if not NAMES[kind].fullmatch(name):
         problems.append("is no pseudonym: lower-case letters, digits and hyphens, for people at least one digit (a07)")
-    if kind != "simulated" and name.startswith(SCRIPTED):
-        problems.append(f"is scripted by its name ({', '.join(SCRIPTED)}), but the kind is {kind!r}, not 'simulated'")
+    if kind != "simulated" and SCRIPTED.fullmatch(name):
+        problems.append(f"is scripted by its name (s01, sim..., script..., anchored...), but its kind is {kind!r}")
     return problems

@@ -13,6 +13,9 @@ from heta_data.records import RaterKind
     ("name", "kind", "says"),
     [
         ("a07", "human", None),
+        ("s01", "human", "scripted by its name"),
+        ("s01", "simulated", None),
+        ("sara1", "human", None),
         ("team-b-3", "human", None),
         ("anna", "human", "no pseudonym"),
         ("7a", "human", "no pseudonym"),

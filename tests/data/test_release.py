@@ -227,7 +227,7 @@ BLOCKERS: dict[str, tuple[Callable[[Workspace], None], str]] = {
     "name as rater": (change_labels(rater="ada"), "the rater is no pseudonym"),
     "scripted rater not marked": (
         change_labels(rater="sim-1"),
-        "the rater is scripted by its name (sim, script, anchored), but the kind is 'human'",
+        "the rater is scripted by its name (s01, sim..., script..., anchored...), but its kind is 'human'",
     ),
     "two kinds of one rater": (change_labels(kind="judge"), "rater a01: of several kinds at once (human, judge)"),
     "labels of no item": (

@@ -94,7 +94,7 @@ COVERED: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "simulated raters called people": (
         lambda b: edit(b, "labels", lambda rows: [row.update(rater="sim-" + row["rater"][-1]) for row in rows]),
-        "the rater is scripted by its name (sim, script, anchored), but the kind is 'human'",
+        "the rater is scripted by its name (s01, sim..., script..., anchored...), but its kind is 'human'",
     ),
     "Parquet of something else": (
         lambda b: shutil.copyfile(b / "data/gold/gold.parquet", b / "data/items/items.parquet") and None,
