@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from heta.model import LoadedModel, load_model, wrap_model
     from heta.prepared import Prepared, prepare
     from heta.records import Attribution, ModelIdentity, Span, Target
+    from heta.target import TargetChoice
 
 __all__ = [
     "METHODS",
@@ -19,6 +20,7 @@ __all__ = [
     "Prepared",
     "Span",
     "Target",
+    "TargetChoice",
     "attribute",
     "create_method",
     "load_model",
@@ -36,6 +38,7 @@ _HOMES = {
     "Prepared": "heta.prepared",
     "Span": "heta.records",
     "Target": "heta.records",
+    "TargetChoice": "heta.target",
     "attribute": "heta.api",
     "create_method": "heta.methods.base",
     "load_model": "heta.model",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from heta.methods.base import create_method
 from heta.prepared import prepare
 from heta.records import Attribution, Span, TargetPolicy
+from heta.target import TargetChoice
 
 if TYPE_CHECKING:
     from heta.model import LoadedModel
@@ -18,7 +19,7 @@ def attribute(
     method: str = "heta_fast",
     *,
     unscored: Sequence[Span] = (),
-    policy: TargetPolicy = "answer",
+    policy: TargetPolicy | TargetChoice = "answer",
     **options: Any,
 ) -> Attribution:
     """How much each unit of `prompt` mattered for `target`.
@@ -31,7 +32,7 @@ def attribute(
         target: the continuation that is explained, with its leading space.
         method: a name of `METHODS`.
         unscored: spans of the prompt whose tokens get no score.
-        policy: `answer`, `first` or `model`, see `prepare`.
+        policy: which target tokens are explained, see `prepare`.
         **options: the method's options.
 
     Raises:

@@ -14,10 +14,16 @@ from heta.passes import BasePass, row_batches, suffix_logits, suffix_start
 Mask = Literal["zero"]
 
 
-def information(
-    model: LoadedModel, base: BasePass, positions: Sequence[int], *, mask: Mask = "zero", budget: int = 512
+def information_rows(
+    model: LoadedModel,
+    base: BasePass,
+    positions: Sequence[int],
+    *,
+    mask: Mask = "zero",
+    foil_ids: torch.Tensor | None = None,
+    budget: int = 512,
 ) -> torch.Tensor:
-    """I_i of each of `positions` (increasing), `[position]` float64, nats, summed over the target's steps.
+    """I_i of each of `positions` (increasing), `[step, position]` float64, nats.
 
     Args:
         model: the model.
@@ -28,7 +34,7 @@ def information(
     """
     if mask != "zero":
         raise ValueError(f"mask is {mask!r}, allowed is 'zero'")
-    result = torch.empty(len(positions), dtype=torch.float64)
+    result = torch.empty(len(base.read), len(positions), dtype=torch.float64)
     for rows in row_batches(base, positions, budget):
         where = [positions[row] for row in rows]
         start = suffix_start(base, where[0])
@@ -37,10 +43,10 @@ def information(
         with torch.no_grad():
             logits = suffix_logits(model, base, start, suffix)
         for row, masked in zip(rows, logits, strict=True):
-            result[row] = _divergence(base.log_probs, masked.double().log_softmax(-1))
+            result[:, row] = _divergence(base.log_probs, masked.double().log_softmax(-1))
     # Rounding of two sums to 1 can leave -1e-16 where nothing moved.
     return result.clamp_min(0.0)
 
 
 def _divergence(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
-    return (log_p.exp() * (log_p - log_q)).sum()
+    return (log_p.exp() * (log_p - log_q)).sum(-1)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from threading import RLock
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,28 +14,31 @@ from heta.encode import Encoding, check_texts, encode, is_unscored
 from heta.errors import ConfigError, InputError, NumericalError
 from heta.memo import Memo
 from heta.records import Attribution, Span, Target, TargetPolicy
+from heta.target import Explained, TargetChoice, explained
+from heta.windows import Windows, mean_over
 from heta.words import segment_words
 
 if TYPE_CHECKING:
     import torch
 
+    from heta.curvature.options import CurvatureOptions
     from heta.information import Mask
     from heta.methods.base import Method
     from heta.model import LoadedModel
+    from heta.objective import Objective
     from heta.passes import BasePass
     from heta.transition import Rollout
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
 
-POLICIES: tuple[TargetPolicy, ...] = ("answer", "first", "model")
-
 
 class Prepared:
     """Shared state of all methods run on one prompt and target. Made by `prepare`; safe to use from several threads.
 
-    The passes below return `[pos]` arrays over the prompt's tokens, 0 where a token is not scored, and are computed
-    once per combination of arguments.
+    The passes below return `[pos]` arrays over the prompt's tokens, 0 where a token is not scored, or `[step, pos]`
+    where every target token is explained by itself (policy `each`). They are computed once per combination of
+    arguments.
     """
 
     def __init__(
@@ -45,17 +48,22 @@ class Prepared:
         target: str,
         *,
         unscored: Sequence[Span] = (),
-        policy: TargetPolicy = "answer",
+        choice: TargetChoice | None = None,
         token_budget: int | None = None,
     ) -> None:
         self.model = model
         self.prompt = prompt
         self.target_text = target
         self.unscored = tuple(Span(*span) for span in unscored)
-        self.policy = policy
+        self.choice = choice or TargetChoice()
         self.token_budget = token_budget or _token_budget(model)
         self._memo = Memo()
         self._lock = RLock() if model is None else model.lock
+
+    @property
+    def each(self) -> bool:
+        """Whether every target token gets scores of its own."""
+        return self.choice.policy == "each"
 
     def attribute(self, method: "Method") -> Attribution:
         """Scores of `method` for this prompt and target.
@@ -76,8 +84,10 @@ class Prepared:
             result = method.score(self)
             target = self.target if method.needs_model else None
         by_token = method.unit == "token"
-        for name, values in {"score": result.scores, **result.components}.items():
+        parts = {"score": result.scores, **result.components}
+        for name, values in parts.items():
             self._check(method, name, values)
+        rows = {name: values for name, values in parts.items() if values.ndim == 2}
         return Attribution(
             method=method.name,
             signed=method.signed,
@@ -85,10 +95,11 @@ class Prepared:
             unit=method.unit,
             spans=self.encoding.spans if by_token else self.words,
             scored=self.encoding.scored if by_token else self.words_scored,
-            scores=result.scores,
+            scores=_total(result.scores),
             target=target,
             token_ids=self.encoding.prompt_ids if by_token else None,
-            components=result.components,
+            components={name: _total(values) for name, values in result.components.items()},
+            rows=rows,
             config=method.config,
             config_hash=method.config_hash,
             seconds=bill.seconds,
@@ -108,17 +119,22 @@ class Prepared:
 
     @cached_property
     def encoding(self) -> Encoding:
-        """Tokens of prompt and target; under the policies `first` and `model` the target tokens are those."""
+        """Tokens of prompt and target, under policy `model` those that the model itself would write."""
         model = self._model()
         coded = encode(model, self.prompt, self.target_text, unscored=self.unscored)
-        if self.policy == "first":
-            return replace(coded, target_ids=coded.target_ids[:1])
-        if self.policy == "model":
-            from heta.passes import greedy_tokens
+        if self.choice.policy != "model":
+            return coded
+        from heta.passes import greedy_tokens
 
-            with self._lock:
-                return replace(coded, target_ids=tuple(greedy_tokens(model, self._base(coded), len(coded.target_ids))))
-        return coded
+        with self._lock:
+            base = self._base(coded.prompt_ids, Explained((), coded.target_ids))
+            return replace(coded, target_ids=tuple(greedy_tokens(model, base, len(coded.target_ids))))
+
+    @cached_property
+    def explained(self) -> Explained:
+        """The target tokens that are explained, what is read before them, and the foil's token."""
+        coded = self.encoding
+        return explained(self._model(), self.choice, self.prompt, self.target_text, coded.prompt_ids, coded.target_ids)
 
     @cached_property
     def positions(self) -> list[int]:
@@ -127,105 +143,170 @@ class Prepared:
 
     @property
     def target(self) -> Target:
-        """The target's tokens with their log-probabilities and ranks, and the model's own continuation."""
+        """The explained tokens with their log-probabilities and ranks, and the model's own continuation there."""
         return self._once(("target",), self._target)
 
     @property
     def base(self) -> "BasePass":
         """The one full forward pass."""
-        return self._once(("base",), lambda: self._base(self.encoding))
+        return self._once(("base",), lambda: self._base(self.encoding.prompt_ids, self.explained))
 
-    def gradient(self) -> NDArray[np.float64]:
-        """Gradient of log p(target) in the embeddings of the scored tokens, `[scored, d_model]`."""
-        return cast(Array, self._gradients().double().cpu().numpy())
+    def objective(self, hessian_layer: int | None = None) -> "Objective":
+        """What is differentiated, in the embeddings or in the residual stream entering layer L - `hessian_layer`."""
 
-    def embeddings(self) -> NDArray[np.float64]:
+        def build() -> "Objective":
+            import torch
+
+            from heta.objective import Objective
+            from heta.residual import layer_from_top
+
+            model, base, foil = self._model(), self.base, self.explained.foil_ids
+            return Objective(
+                model=model,
+                base=base,
+                first=self.positions[0],
+                layer=None if hessian_layer is None else layer_from_top(model, hessian_layer),
+                foil_ids=None if foil is None else torch.tensor(foil, device=model.device),
+                each=self.each,
+            )
+
+        return self._once(("objective", hessian_layer), build)
+
+    def gradient(self) -> Array:
+        """Gradient of the objective in the embeddings of the scored tokens: `[scored, d_model]`, or `[step, ...]`."""
+        rows = self._once(("gradient",), lambda: self.objective().gradients_at(self.positions))
+        return self._fold(rows.double().cpu().numpy())
+
+    def embeddings(self) -> Array:
         """Embeddings of the scored tokens, `[scored, d_model]`."""
         return cast(Array, self.base.embeddings[0, self.positions].double().cpu().numpy())
 
-    def transition(self, rollout: "Rollout" = "suffix") -> Array:
-        """M: sums to 1 over the scored tokens (see `heta.transition`)."""
+    def transition(self, rollout: "Rollout" = "suffix", windows: Windows | None = None) -> Array:
+        """M: every row sums to 1 over the scored tokens (see `heta.transition`)."""
 
         def compute() -> Array:
-            from heta.transition import transition
+            if windows is not None:
+                parts = self._in_windows(windows, lambda part: part.transition(rollout))
+                return cast(Array, parts / parts.sum(-1, keepdims=True))
+            from heta.transition import transition_rows
 
-            return self.spread(transition(self._model(), self.base, self.positions, rollout=rollout).numpy())
+            rows = transition_rows(self._model(), self.base, self.positions, rollout=rollout).numpy()
+            return self.spread(rows if self.each else rows.mean(0))
 
-        return self._once(("transition", rollout), compute)
+        return self._once(("transition", rollout, windows), compute)
 
-    def information(self, mask: "Mask" = "zero") -> Array:
+    def information(self, mask: "Mask" = "zero", windows: Windows | None = None) -> Array:
         """I in nats, >= 0 (see `heta.information`)."""
 
         def compute() -> Array:
-            from heta.information import information
+            if windows is not None:
+                return self._in_windows(windows, lambda part: part.information(mask))
+            return self.spread(self._fold(self.information_rows(self.positions, mask), summed=True))
 
-            values = information(self._model(), self.base, self.positions, mask=mask, budget=self.token_budget)
-            return self.spread(values.numpy())
+        return self._once(("information", mask, windows), compute)
 
-        return self._once(("information", mask), compute)
+    def information_rows(self, positions: Sequence[int], mask: "Mask" = "zero") -> Array:
+        """I of some tokens, `[step, position]`; not kept."""
+        from heta.information import information_rows
 
-    def curvature(self, *, one_pass: bool, probes: int, seed: int, step: float) -> Array:
-        """S, >= 0: exact blocks by finite differences, or the one-pass stand-in (see `heta.curvature`)."""
+        foil = self.objective().foil_ids
+        return cast(
+            Array,
+            information_rows(
+                self._model(), self.base, positions, mask=mask, foil_ids=foil, budget=self.token_budget
+            ).numpy(),
+        )
 
-        def compute() -> Array:
-            from heta.curvature import curvature, curvature_one_pass
+    def curvature(self, options: "CurvatureOptions", windows: Windows | None = None) -> tuple[Array, tuple[str, ...]]:
+        """S, >= 0, and what there is to say of it (see `heta.curvature`)."""
 
-            function = curvature_one_pass if one_pass else curvature
-            values = function(
-                self._model(),
-                self.base,
-                self.positions,
-                self._gradients(),
-                probes=probes,
-                seed=seed,
-                step=step,
-                budget=self.token_budget,
-            )
-            return self.spread(values.numpy())
+        def compute() -> tuple[Array, tuple[str, ...]]:
+            if windows is not None and windows.kind == "isolated":
+                notes: dict[str, None] = {}
 
-        return self._once(("curvature", one_pass, probes, seed, step), compute)
+                def one(part: Prepared) -> Array:
+                    values, said = part.curvature(options)
+                    notes.update(dict.fromkeys(said))
+                    return values
+
+                return self._in_windows(windows, one), tuple(notes)
+            from heta.curvature.modes import curvature
+
+            objective = self.objective(options.hessian_layer)
+            found = curvature(objective, self.positions, options, windows=windows, budget=self.token_budget)
+            return self.spread(self._fold(found.values.numpy())), found.notes
+
+        return self._once(("curvature", options, windows), compute)
 
     def spread(self, values: Array) -> Array:
-        """`[scored]` values put at their tokens: `[pos]`, 0 elsewhere."""
-        result = np.zeros(len(self.encoding.prompt_ids))
-        result[self.positions] = values
+        """`[..., scored]` values put at their tokens: `[..., pos]`, 0 elsewhere."""
+        result = np.zeros((*values.shape[:-1], len(self.encoding.prompt_ids)))
+        result[..., self.positions] = values
         return result
 
-    def _gradients(self) -> Any:
-        def compute() -> Any:
-            from heta.curvature import gradient
+    def _fold(self, rows: Array, *, summed: bool = False) -> Array:
+        """`[row, ...]` as it is under policy `each`; else its one row, or with `summed` the sum of its rows."""
+        if self.each:
+            return rows
+        return cast(Array, rows.sum(0) if summed else rows[0])
 
-            first = self.positions[0]
-            rows = gradient(self._model(), self.base, first)
-            return rows[[position - first for position in self.positions]]
+    def _in_windows(self, windows: Windows, compute: Callable[["Prepared"], Array]) -> Array:
+        """`compute` on each window as a prompt of its own; every token's mean over the windows that hold it."""
+        parts = self._once(("windows", windows), lambda: self._cut(windows))
+        values = [compute(part)[..., len(part.encoding.prompt_ids) - len(window) :] for window, part in parts]
+        return self.spread(
+            mean_over(len(self.encoding.prompt_ids), [window for window, _ in parts], values)[..., self.positions]
+        )
 
-        return self._once(("gradient",), compute)
+    def _cut(self, windows: Windows) -> list[tuple[range, "Prepared"]]:
+        """The windows that hold a scored token, each with the target behind it."""
+        coded, parts = self.encoding, []
+        leads = self._model().bos is not None
+        for window in windows.over(len(coded.prompt_ids)):
+            scored = coded.scored[window.start : window.stop]
+            if not scored.any():
+                continue
+            lead = 1 if leads and window.start > 0 else 0
+            part = Prepared(
+                self.model, self.prompt, self.target_text, choice=self.choice, token_budget=self.token_budget
+            )
+            part.__dict__["encoding"] = Encoding(
+                prompt_ids=(*coded.prompt_ids[:lead], *coded.prompt_ids[window.start : window.stop]),
+                spans=(*coded.spans[:lead], *coded.spans[window.start : window.stop]),
+                scored=np.concatenate([np.zeros(lead, dtype=np.bool_), scored]),
+                target_ids=coded.target_ids,
+            )
+            part.__dict__["explained"] = self.explained
+            parts.append((window, part))
+        return parts
 
-    def _base(self, coded: Encoding) -> "BasePass":
+    def _base(self, prompt_ids: Sequence[int], chosen: Explained) -> "BasePass":
         from heta.passes import base_pass
 
-        last = len(coded.prompt_ids) - 1
+        read = len(prompt_ids) - 1 + len(chosen.before)
         return base_pass(
             self._model(),
-            [*coded.prompt_ids, *coded.target_ids[:-1]],
-            [last + step for step in range(len(coded.target_ids))],
-            coded.target_ids,
+            [*prompt_ids, *chosen.before, *chosen.target_ids[:-1]],
+            [read + step for step in range(len(chosen.target_ids))],
+            chosen.target_ids,
         )
 
     def _target(self) -> Target:
         from heta.passes import greedy_tokens
 
         model, base = self._model(), self.base
-        chosen = base.log_probs.gather(1, base.target_ids[:, None])
+        log_probs = base.log_probs.gather(1, base.target_ids[:, None])
         ids = tuple(base.target_ids.tolist())
-        greedy = greedy_tokens(model, base, len(ids))
+        whole = self.choice.policy in ("answer", "each") and len(ids) == len(self.encoding.target_ids)
         return Target(
-            policy=self.policy,
-            text=self.target_text if self.policy == "answer" else model.decode(ids),
+            policy=self.choice.policy,
+            text=self.target_text if whole else model.decode(ids),
             token_ids=ids,
-            log_probs=tuple(chosen[:, 0].tolist()),
-            ranks=tuple(((base.log_probs > chosen).sum(1) + 1).tolist()),
-            greedy=model.decode(greedy),
+            log_probs=tuple(log_probs[:, 0].tolist()),
+            ranks=tuple(((base.log_probs > log_probs).sum(1) + 1).tolist()),
+            greedy=model.decode(greedy_tokens(model, base, len(ids))),
+            before=model.decode(self.explained.before),
+            foil=None if self.explained.foil_ids is None else model.decode(self.explained.foil_ids),
         )
 
     def _model(self) -> "LoadedModel":
@@ -249,13 +330,17 @@ class Prepared:
             )
 
 
+def _total(values: Array) -> Array:
+    return cast(Array, values.sum(0)) if values.ndim == 2 else values
+
+
 def prepare(
     model: "LoadedModel | None",
     prompt: str,
     target: str,
     *,
     unscored: Sequence[Span] = (),
-    policy: TargetPolicy = "answer",
+    policy: TargetPolicy | TargetChoice = "answer",
     token_budget: int | None = None,
 ) -> Prepared:
     """Make one prompt and target ready for methods; a pass that several methods need runs once.
@@ -265,8 +350,8 @@ def prepare(
         prompt: the text whose tokens get scores.
         target: the continuation that is explained, with its leading space.
         unscored: spans of the prompt whose tokens get no score, e.g. worked examples.
-        policy: `answer` explains all tokens of the target (summed log-probability), `first` its first token only,
-            `model` the model's own greedy continuation, as many tokens long.
+        policy: which target tokens are explained: `answer`, `first`, `each`, `model`, or a `TargetChoice` with a span
+            of the target or a foil.
         token_budget: most tokens in one forward pass (default: 512 on a CPU, 8192 elsewhere); changes speed and
             memory, results only by rounding.
 
@@ -275,19 +360,16 @@ def prepare(
             the model's window, nothing to score.
         ConfigError: an unknown policy, or one that needs a model.
     """
-    if policy == "each":
-        raise ConfigError("policy 'each' is not available yet; allowed are " + ", ".join(POLICIES))
-    if policy not in POLICIES:
-        raise ConfigError(f"policy is {policy!r}, allowed are {', '.join(POLICIES)}")
+    choice = policy if isinstance(policy, TargetChoice) else TargetChoice(policy)
     if token_budget is not None and token_budget < 1:
         raise ConfigError(f"token_budget is {token_budget}, it must be at least 1")
     spans = tuple(Span(*span) for span in unscored)
     check_texts(prompt, target, spans)
-    prepared = Prepared(model, prompt, target, unscored=spans, policy=policy, token_budget=token_budget)
-    if model is None and policy == "model":
-        raise ConfigError("policy 'model' needs a model to ask for its own continuation")
+    prepared = Prepared(model, prompt, target, unscored=spans, choice=choice, token_budget=token_budget)
+    if model is None and choice != TargetChoice():
+        raise ConfigError("without a model there is only the target as given: leave policy out, or give a model")
     if model is not None:
-        _ = prepared.encoding
+        _ = prepared.explained
     elif not prepared.words_scored.any():
         raise InputError("no word of the prompt is left to score; make it longer or unscore less")
     return prepared

@@ -48,6 +48,10 @@ class Target:
     """Rank of each target token among the whole vocabulary, 1 = the model's first choice."""
     greedy: str
     """The model's own greedy continuation, as many tokens long as the target."""
+    before: str = ""
+    """What of the continuation is read before it."""
+    foil: str | None = None
+    """The token that it is held against, where what is explained is the lead over a foil."""
 
     @property
     def log_prob(self) -> float:
@@ -81,6 +85,9 @@ class Attribution:
     token_ids: tuple[int, ...] | None = None
     components: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """Raw parts before combination, e.g. `transition`, `curvature`, `information` (nats)."""
+    rows: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """Under policy `each`: `score` and every component for each target token, `[step, pos]`; `scores` and `components`
+    are their sums over the steps."""
     config: Mapping[str, object] = field(default_factory=dict)
     """Every option the numbers depend on, the seed included."""
     config_hash: str = ""

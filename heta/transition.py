@@ -75,10 +75,10 @@ class _Capture:
 _active = threading.local()
 
 
-def transition(model: LoadedModel, base: BasePass, positions: Sequence[int], *, rollout: Rollout = "suffix") -> Tensor:
-    """M of `positions`, `[position]` float64, >= 0, summing to 1.
-
-    A target of several tokens is read once a step, each step's row normalised to sum 1, and the rows averaged.
+def transition_rows(
+    model: LoadedModel, base: BasePass, positions: Sequence[int], *, rollout: Rollout = "suffix"
+) -> Tensor:
+    """M of `positions` for every step of the target, `[step, position]` float64, >= 0, each row summing to 1.
 
     Raises:
         IncompatibleModel: the family does not go through transformers' attention interface, or computes attention in
@@ -101,7 +101,7 @@ def transition(model: LoadedModel, base: BasePass, positions: Sequence[int], *, 
             f" {float(error):.2g} nats away from the model's own; its attention has a term not known here"
         )
     rows = capture.transition()[:, list(positions)].double().cpu()
-    return (rows / rows.sum(-1, keepdim=True)).mean(0)
+    return rows / rows.sum(-1, keepdim=True)
 
 
 @contextmanager

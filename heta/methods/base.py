@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from heta.errors import ConfigError, suggest
+from heta.options import Options as Options
 from heta.records import Unit
 from heta.registry import Registry
 
@@ -23,17 +24,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scores:
-    """What a method returns: one value per unit of the prompt, `[pos]`, 0 where a unit is not scored."""
+    """What a method returns: one value per unit of the prompt, `[pos]`, 0 where a unit is not scored.
+
+    Under the policy `each`, `[step, pos]`: one row for each target token.
+    """
 
     scores: Array
     components: Mapping[str, Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-
-
-class Options(BaseModel):
-    """Base of a method's options: immutable, strict, and every one of them acts on the scores."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Method(ABC):
@@ -62,7 +60,7 @@ class Method(ABC):
     @property
     def config(self) -> dict[str, Any]:
         """Everything the numbers depend on besides model and texts: options, fixed choices, definition."""
-        return {**self.options.model_dump(mode="json"), **self.fixed(), "definition": self.definition}
+        return {**self.options.acting(), **self.fixed(), "definition": self.definition}
 
     def fixed(self) -> dict[str, Any]:
         """Choices that the method's name stands for, to be told in `config` beside the options."""

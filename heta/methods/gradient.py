@@ -23,5 +23,5 @@ class GradientTimesInput(Method):
 
     def score(self, prepared: "Prepared") -> Scores:
         """The dot product of every scored token."""
-        products = np.einsum("id,id->i", prepared.gradient(), prepared.embeddings())
+        products = np.einsum("...id,id->...i", prepared.gradient(), prepared.embeddings())
         return Scores(scores=prepared.spread(products))

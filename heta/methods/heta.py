@@ -10,21 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from heta.methods.base import Array, Method, Options, Scores
+from heta.curvature.options import CurvatureOptions, Mode
+from heta.methods.base import Array, Method, Scores
+from heta.windows import WindowKind, Windows
 
 if TYPE_CHECKING:
     from heta.prepared import Prepared
 
 
-class HetaOptions(Options):
+class HetaOptions(CurvatureOptions):
     """Options of HETA."""
 
-    probes: Annotated[int, Field(ge=1)] = 10
-    """Rademacher vectors a token, m."""
-    seed: Annotated[int, Field(ge=0)] = 0
-    """Of the probes."""
-    step: Annotated[float, Field(ge=1e-5, le=0.1)] = 0.002
-    """Difference step of the curvature, as a share of the mean absolute embedding."""
     beta: Annotated[float, Field(ge=0)] = 0.5
     """Weight of the curvature."""
     gamma: Annotated[float, Field(ge=0)] = 0.5
@@ -33,17 +29,48 @@ class HetaOptions(Options):
     """Which layers an attention flow is followed through; `prefix` is the published code's."""
     mask: Literal["zero"] = "zero"
     """What a masked token's embedding becomes for the information."""
+    window: Annotated[int, Field(ge=2)] | None = None
+    """Tokens a window; none: the whole context at once."""
+    overlap: Annotated[float, Field(ge=0, le=0.9)] = 0.5
+    """Share of a window that the next one repeats."""
+    windows: WindowKind = "restricted"
+    """`restricted`: the model reads everything, and tokens that are probed together share a window. `isolated`, as the
+    paper has it: every window is a prompt of its own, with the target behind it."""
 
     @model_validator(mode="after")
-    def _something_counts(self) -> Self:
+    def _fits(self) -> Self:
         if self.beta == self.gamma == 0:
             raise ValueError("beta and gamma are both 0, so every score would be; raise one of them")
+        if self.window is None:
+            given = sorted({"overlap", "windows"} & self.model_fields_set)
+            if given:
+                raise ValueError(f"{given[0]} needs a window: give its size in tokens as window")
+        elif self.windows == "restricted" and self.curvature not in ("one_pass", "low_rank"):
+            raise ValueError(
+                f"restricted windows bound tokens that are probed together, and curvature={self.curvature} probes each"
+                " alone; leave window out, or take windows=isolated"
+            )
+        elif self.windows == "isolated" and self.curvature == "screened":
+            raise ValueError("screening settles one ranking, isolated windows have one each; take curvature=exact")
         return self
+
+    @property
+    def cut(self) -> Windows | None:
+        """The windows, where there are any."""
+        return None if self.window is None else Windows(self.window, self.overlap, self.windows)
+
+    def acting(self) -> dict[str, Any]:
+        """Without what the mode does not read."""
+        values = super().acting()
+        if self.window is None:
+            del values["overlap"], values["windows"]
+        return values
 
 
 class FastOptions(HetaOptions):
     """Options of HETA with one-pass curvature: three probes rank like ten."""
 
+    curvature: Mode = "one_pass"
     probes: Annotated[int, Field(ge=1)] = 3
 
 
@@ -59,22 +86,20 @@ class Heta(Method):
     reference = "arXiv 2604.13258, Eq. 5"
     options_class = HetaOptions
     balanced: ClassVar[bool] = False
-    one_pass: ClassVar[bool] = False
+    definition = 2
 
     def fixed(self) -> dict[str, Any]:
-        """How curvature is computed and how S and I are combined."""
-        return {
-            "curvature": "one_pass" if self.one_pass else "finite_difference",
-            "combination": "balanced" if self.balanced else "raw",
-        }
+        """How S and I are combined."""
+        return {"combination": "balanced" if self.balanced else "raw"}
 
     def score(self, prepared: "Prepared") -> Scores:
         """M, S, I and their combination."""
         chosen = self.options
-        transition = prepared.transition(chosen.rollout)
-        information = prepared.information(chosen.mask)
-        curvature = prepared.curvature(one_pass=self.one_pass, probes=chosen.probes, seed=chosen.seed, step=chosen.step)
-        notes: list[str] = []
+        isolated = chosen.cut if chosen.windows == "isolated" else None
+        transition = prepared.transition(chosen.rollout, isolated)
+        information = prepared.information(chosen.mask, isolated)
+        curvature, said = prepared.curvature(chosen, chosen.cut)
+        notes = list(said)
         s, i = curvature, information
         if self.balanced:
             s, i = _share(s, "curvature", notes), _share(i, "information", notes)
@@ -101,12 +126,12 @@ class HetaFast(HetaBalanced):
     summary = "HETA for quick runs: normalised terms, one-pass curvature instead of exact blocks"
     reference = "arXiv 2604.13258, Eq. 5, with both terms normalised first and all tokens probed at once"
     options_class = FastOptions
-    one_pass = True
 
 
 def _share(values: Array, name: str, notes: list[str]) -> Array:
-    total = float(values.sum())
-    if total == 0:
-        notes.append(f"{name} is 0 for every scored token and adds nothing")
-        return np.zeros_like(values)
-    return values / total
+    total = values.sum(-1, keepdims=True)
+    if not total.all():
+        where = "" if values.ndim == 1 else f" at {int((total == 0).sum())} of {len(values)} target tokens"
+        notes.append(f"{name} is 0 for every scored token{where} and adds nothing")
+    shares: Array = np.divide(values, total, out=np.zeros_like(values), where=total != 0)
+    return shares

@@ -119,3 +119,48 @@ def information(model: LoadedModel, embeddings: Tensor, read: Sequence[int], sco
             moved = log_probs(model, masked)[list(read)]
             values.append((base.exp() * (base - moved)).sum())
     return torch.stack(values)
+
+
+def hessian_blocks_at_layer(
+    model: LoadedModel,
+    embeddings: Tensor,
+    read: Sequence[int],
+    target: Sequence[int],
+    layer: int,
+    positions: Sequence[int],
+) -> Tensor:
+    """Exact diagonal blocks in the residual stream that enters `layer`: `[position, d_model, d_model]`."""
+    layers = next(
+        module
+        for module in model.module.modules()
+        if isinstance(module, torch.nn.ModuleList) and len(module) == model.module.config.num_hidden_layers
+    )
+    seen: list[Tensor] = []
+
+    def keep(_: torch.nn.Module, args: tuple, kwargs: dict) -> None:
+        seen.append(args[0] if args else kwargs["hidden_states"])
+
+    with eager(model):
+        handle = layers[layer].register_forward_pre_hook(keep, with_kwargs=True)
+        with torch.no_grad():
+            log_probs(model, embeddings)
+        handle.remove()
+        stream = seen[0][0]
+
+        def value(vector: Tensor, position: int) -> Tensor:
+            entering = torch.cat([stream[:position], vector[None], stream[position + 1 :]])[None]
+
+            def put(_: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+                return ((entering, *args[1:]), kwargs) if args else ((), {**kwargs, "hidden_states": entering})
+
+            handle = layers[layer].register_forward_pre_hook(put, with_kwargs=True)
+            result = target_log_prob(model, embeddings, read, target)
+            handle.remove()
+            return result
+
+        return torch.stack(
+            [
+                torch.autograd.functional.hessian(lambda v, p=position: value(v, p), stream[position])
+                for position in positions
+            ]
+        )

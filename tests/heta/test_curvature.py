@@ -1,6 +1,7 @@
 """Curvature against the exact Hessian of two-layer models in float64."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +10,19 @@ import torch
 from helpers import oracles
 from helpers.tiny_models import FAMILIES, PROMPT, TARGET, tiny_model
 from heta import Prepared, create_method, prepare
-from heta.curvature import curvature, gradient, rademacher
+from heta.curvature.modes import curvature
+from heta.curvature.options import CurvatureOptions
+from heta.curvature.probes import rademacher
+from heta.objective import Objective
 from heta.passes import base_pass
 
 PROBES = 6
+
+
+def s_of(prepared: Prepared, **options: Any) -> np.ndarray:
+    """S of the scored tokens."""
+    values, _ = prepared.curvature(CurvatureOptions(**options))
+    return values[..., prepared.positions]
 
 
 def exact_blocks(prepared: Prepared, family: str) -> torch.Tensor:
@@ -31,7 +41,7 @@ def exact_blocks(prepared: Prepared, family: str) -> torch.Tensor:
 def test_equals_exact_hessian_with_the_same_probes(family: str, target: str, dtype: str) -> None:
     prepared = prepare(tiny_model(family, dtype=dtype), PROMPT, target)
     assert (len(prepared.encoding.target_ids) > 1) == (target == TARGET)
-    got = prepared.curvature(one_pass=False, probes=PROBES, seed=3, step=0.002)[prepared.positions]
+    got = s_of(prepared, probes=PROBES, seed=3)
     blocks = exact_blocks(prepared, family)
     # S_i = mean over the same probes r of || H_ii r ||_1.
     expected = [
@@ -43,7 +53,7 @@ def test_equals_exact_hessian_with_the_same_probes(family: str, target: str, dty
 
 def test_stays_within_the_bounds_of_khintchine() -> None:
     prepared = prepare(tiny_model(), PROMPT, TARGET)
-    got = prepared.curvature(one_pass=False, probes=300, seed=0, step=0.002)[prepared.positions]
+    got = s_of(prepared, probes=300)
     # ||H_ii||_{2,1}: the sum of the Euclidean norms of its rows.
     norms = exact_blocks(prepared, "llama").norm(dim=-1).sum(-1).numpy()
     # The mean over 300 probes strays by about 1 %: CV of one probe 15 %, over sqrt(300).
@@ -60,8 +70,8 @@ def test_token_read_after_the_prediction_has_none(family: str) -> None:
     ids = model.encoder.encode(PROMPT, add_special_tokens=False).ids
     base = base_pass(model, [*ids, 7], [len(ids) - 1], [7])
     own = len(ids)
-    gradients = gradient(model, base, own - 1)
-    before, itself = curvature(model, base, [own - 1, own], gradients, probes=3)
+    objective = Objective(model=model, base=base, first=own - 1)
+    ((before, itself),) = curvature(objective, [own - 1, own], CurvatureOptions(probes=3), budget=512).values
     assert float(itself) == 0.0
     assert float(before) > 0.0
 
@@ -70,7 +80,7 @@ def test_one_pass_is_the_row_sum_of_the_joint_hessian() -> None:
     model = tiny_model()
     prepared = prepare(model, PROMPT, TARGET)
     where = prepared.positions
-    got = prepared.curvature(one_pass=True, probes=PROBES, seed=5, step=0.002)[where]
+    got = s_of(prepared, curvature="one_pass", probes=PROBES, seed=5)
     ids = [*prepared.encoding.prompt_ids, *prepared.encoding.target_ids[:-1]]
     base = prepared.base
     rows = oracles.hessian(model, oracles.embed(model, ids), base.read, base.target_ids.tolist(), where)
@@ -82,13 +92,13 @@ def test_one_pass_is_the_row_sum_of_the_joint_hessian() -> None:
     np.testing.assert_allclose(got, expected.numpy(), rtol=3e-2)
 
 
-@pytest.mark.parametrize("one_pass", [False, True])
-def test_batches_and_neighbours_change_nothing(one_pass: bool) -> None:
+@pytest.mark.parametrize("mode", ["exact", "one_pass", "low_rank"])
+def test_batches_and_neighbours_change_nothing(mode: str) -> None:
     model = tiny_model()
-    options = {"one_pass": one_pass, "probes": 4, "seed": 1, "step": 0.002}
-    reference = prepare(model, PROMPT, TARGET).curvature(**options)
+    options = {"curvature": mode, "probes": 4, "seed": 1}
+    reference = s_of(prepare(model, PROMPT, TARGET), **options)
     for budget in (1, 7, 50, 100_000):
-        other = prepare(model, PROMPT, TARGET, token_budget=budget).curvature(**options)
+        other = s_of(prepare(model, PROMPT, TARGET, token_budget=budget), **options)
         np.testing.assert_allclose(other, reference, rtol=1e-6)
 
 
@@ -103,13 +113,11 @@ def test_probes_follow_the_seed_and_the_position_alone() -> None:
 def test_unscored_prefix_is_only_context() -> None:
     # A token's exact block does not depend on which other tokens are scored.
     model = tiny_model()
-    options = {"one_pass": False, "probes": 3, "seed": 0, "step": 0.002}
     everything = prepare(model, PROMPT, TARGET)
     part = prepare(model, PROMPT, TARGET, unscored=[(0, 31)])
     assert 0 < len(part.positions) < len(everything.positions)
-    np.testing.assert_allclose(
-        part.curvature(**options)[part.positions], everything.curvature(**options)[part.positions], rtol=1e-6
-    )
+    kept = [everything.positions.index(position) for position in part.positions]
+    np.testing.assert_allclose(s_of(part, probes=3), s_of(everything, probes=3)[kept], rtol=1e-6)
 
 
 def test_step_is_an_option_that_acts() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from heta import LoadedModel, Span, create_method, prepare
+from heta.curvature.options import CurvatureOptions
 
 pytestmark = pytest.mark.model
 
@@ -29,8 +30,8 @@ def test_one_pass_curvature_ranks_like_the_exact_one(smollm2: LoadedModel) -> No
 
     prepared = prepare(smollm2, "Ines painted the stairs green, and Tom, her brother, baked bread for the", " village")
     where = prepared.positions
-    exact = prepared.curvature(one_pass=False, probes=2, seed=0, step=0.002)[where]
-    quick = prepared.curvature(one_pass=True, probes=10, seed=0, step=0.002)[where]
+    exact = prepared.curvature(CurvatureOptions(probes=2))[0][where]
+    quick = prepared.curvature(CurvatureOptions(curvature="one_pass"))[0][where]
     assert spearmanr(exact, quick).statistic > 0.85
 
 

@@ -1,0 +1,71 @@
+"""Options of the curvature: which mode, and what each mode takes. An option that its mode does not read is refused."""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from heta.options import Options
+
+Mode = Literal["exact", "one_pass", "fisher", "low_rank", "screened"]
+Product = Literal["finite_difference", "jvp", "double_backward"]
+
+_DIFFERENCES = ("exact", "one_pass", "low_rank", "screened")
+
+
+class CurvatureOptions(Options):
+    """How S is computed."""
+
+    READ_BY: ClassVar[dict[str, tuple[str, ...]]] = {
+        "step": _DIFFERENCES,
+        "product": ("exact",),
+        "outputs": ("fisher",),
+        "rank": ("low_rank",),
+        "oversampling": ("low_rank",),
+        "top": ("screened",),
+        "most_probes": ("screened",),
+    }
+    """Option -> modes that read it; options that are not listed belong to every mode."""
+
+    curvature: Mode = "exact"
+    """`exact` blocks; `one_pass`, all tokens probed at once; `fisher`, the Fisher information of the model's likeliest
+    outputs; `low_rank`, the joint Hessian of a window at low rank; `screened`, exact where the top is still open."""
+    probes: Annotated[int, Field(ge=1)] = 10
+    """Rademacher vectors a token, m; under `screened` those that one round adds."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of the probes."""
+    step: Annotated[float, Field(ge=1e-5, le=0.1)] = 0.002
+    """Difference step, as a share of the mean absolute vector."""
+    product: Product = "finite_difference"
+    """How a Hessian-vector product is had; the others are slower references."""
+    hessian_layer: Annotated[int, Field(ge=1)] | None = None
+    """n: curvature in the residual stream that enters layer L - n; none: in the embeddings."""
+    outputs: Annotated[int, Field(ge=1)] = 8
+    """Most likely outputs that the Fisher information sums over, a step."""
+    rank: Annotated[int, Field(ge=1)] = 64
+    """Rank of the joint Hessian of a window."""
+    oversampling: Annotated[int, Field(ge=0)] = 8
+    """Products beyond the rank that find its range."""
+    top: Annotated[int, Field(ge=1)] = 10
+    """Number of tokens whose membership in the top is settled."""
+    most_probes: Annotated[int, Field(ge=1)] = 30
+    """Most exact probes of one token before its place counts as a tie."""
+
+    @model_validator(mode="after")
+    def _every_option_is_read(self) -> Self:
+        for name in sorted(self.model_fields_set):
+            modes = self.READ_BY.get(name)
+            if modes is not None and self.curvature not in modes:
+                raise ValueError(
+                    f"{name} is read by curvature={' or '.join(modes)} only, not by {self.curvature}; leave it out"
+                )
+        if "step" in self.model_fields_set and self.product != "finite_difference":
+            raise ValueError(f"step is read by finite differences only, not by product={self.product}; leave it out")
+        return self
+
+    def acting(self) -> dict[str, Any]:
+        """The options that this mode reads, as plain values."""
+        values = super().acting()
+        unread = {name for name, modes in self.READ_BY.items() if self.curvature not in modes}
+        if self.product != "finite_difference":
+            unread.add("step")
+        return {name: value for name, value in values.items() if name not in unread}

@@ -1,0 +1,84 @@
+"""Which tokens of a continuation are explained, and how: together, one by one, or against a foil."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from heta.encode import encode
+from heta.errors import ConfigError, InputError
+from heta.model import LoadedModel
+from heta.records import Span, TargetPolicy
+
+POLICIES: tuple[TargetPolicy, ...] = ("answer", "first", "each", "model")
+
+
+@dataclass(frozen=True)
+class TargetChoice:
+    """What of the target is explained."""
+
+    policy: TargetPolicy = "answer"
+    """`answer`: all its tokens, summed log-probability. `first`: its first token. `each`: every token gets scores of
+    its own, and their sum. `model`: the model's own greedy continuation, as many tokens long."""
+    span: Span | None = None
+    """Only the target's tokens that overlap this range, in code points of the target; what stands before is read."""
+    foil: str | None = None
+    """Another continuation: what is explained is why the target rather than the foil, at the first token in which
+    the two differ, as log p(target token) - log p(foil token)."""
+
+    def __post_init__(self) -> None:
+        if self.policy not in POLICIES:
+            raise ConfigError(f"policy is {self.policy!r}, allowed are {', '.join(POLICIES)}")
+        if self.foil is not None and (self.policy != "answer" or self.span is not None):
+            raise ConfigError("a foil is compared at one token: leave policy and span out, or the foil")
+        if self.span is not None and self.policy not in ("answer", "each"):
+            raise ConfigError(f"a span of the target needs policy 'answer' or 'each', not {self.policy!r}")
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The tokens that are explained: a stretch of a continuation."""
+
+    before: tuple[int, ...]
+    """Tokens of the continuation that are read before them."""
+    target_ids: tuple[int, ...]
+    foil_ids: tuple[int, ...] | None = None
+
+
+def explained(
+    model: LoadedModel, choice: TargetChoice, prompt: str, target: str, prompt_ids: Sequence[int], ids: tuple[int, ...]
+) -> Explained:
+    """The explained stretch of the target tokens `ids`; under policy `model` the caller replaces them.
+
+    Raises:
+        InputError: a span that holds no token, a foil that equals the target, joins the prompt otherwise, or differs
+            from it only in being longer or shorter.
+    """
+    if choice.foil is not None:
+        return _against(model, choice.foil, prompt, target, prompt_ids, ids)
+    if choice.policy == "first":
+        return Explained((), ids[:1])
+    if choice.span is None:
+        return Explained((), ids)
+    span = Span(*choice.span)
+    coded = model.encoder.encode(prompt + target, add_special_tokens=False)
+    offsets = coded.offsets[len(coded.ids) - len(ids) :]
+    edge = len(prompt)
+    inside = [i for i, (start, end) in enumerate(offsets) if start - edge < span.end and span.start < end - edge]
+    if not inside:
+        raise InputError(
+            f"span [{span.start}, {span.end}) holds no token of the target {target!r} of {len(target)} code points"
+        )
+    return Explained(ids[: inside[0]], ids[inside[0] : inside[-1] + 1])
+
+
+def _against(
+    model: LoadedModel, foil: str, prompt: str, target: str, prompt_ids: Sequence[int], ids: tuple[int, ...]
+) -> Explained:
+    coded = encode(model, prompt, foil)
+    if coded.prompt_ids != tuple(prompt_ids):
+        raise InputError(f"the foil {foil!r} joins the prompt's tokens in another way than the target {target!r}")
+    for index, (wanted, other) in enumerate(zip(ids, coded.target_ids, strict=False)):
+        if wanted != other:
+            return Explained(ids[:index], (wanted,), (other,))
+    raise InputError(
+        f"the target {target!r} and the foil {foil!r} differ in no token up to the shorter one's end; name another foil"
+    )
