@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from heta.model import LoadedModel
     from heta.objective import Objective
     from heta.passes import BasePass
+    from heta.screening import Screened
     from heta.transition import Rollout
 
 Array = NDArray[np.float64]
@@ -237,6 +238,35 @@ class Prepared:
             return self.spread(self._fold(found.values.numpy())), found.notes
 
         return self._once(("curvature", options, windows), compute)
+
+    def screened(self, options: "CurvatureOptions", score: Callable[[Array], Array]) -> "tuple[Array, Screened]":
+        """S with exact values where the top of `score` hangs on them, and what that came to (see `heta.screening`).
+
+        Args:
+            options: of a method with curvature `screened`.
+            score: the method's scores `[pos]` from S `[pos]`. Not part of what is kept: nothing is shared.
+
+        Raises:
+            ConfigError: policy `each`, which has one ranking a target token.
+        """
+        if self.each:
+            raise ConfigError(
+                "curvature screened settles one ranking, policy 'each' has one for every target token;"
+                " take curvature exact or one_pass"
+            )
+        from heta.screening import CHEAP_PROBES, screen
+
+        quick = options.one_pass(CHEAP_PROBES)
+        cheap, _ = self.curvature(quick)
+        found = screen(
+            self.objective(options.hessian_layer),
+            self.positions,
+            cheap[self.positions],
+            lambda values: score(self.spread(values))[self.positions],
+            options,
+            budget=self.token_budget,
+        )
+        return self.spread(found.curvature), found
 
     def spread(self, values: Array) -> Array:
         """`[..., scored]` values put at their tokens: `[..., pos]`, 0 elsewhere."""

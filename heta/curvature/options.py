@@ -22,7 +22,6 @@ class CurvatureOptions(Options):
         "rank": ("low_rank",),
         "oversampling": ("low_rank",),
         "top": ("screened",),
-        "most_probes": ("screened",),
     }
     """Option -> modes that read it; options that are not listed belong to every mode."""
 
@@ -30,7 +29,7 @@ class CurvatureOptions(Options):
     """`exact` blocks; `one_pass`, all tokens probed at once; `fisher`, the Fisher information of the model's likeliest
     outputs; `low_rank`, the joint Hessian of a window at low rank; `screened`, exact where the top is still open."""
     probes: Annotated[int, Field(ge=1)] = 10
-    """Rademacher vectors a token, m; under `screened` those that one round adds."""
+    """Rademacher vectors a token, m; under `screened` the most that a token gets before its place counts as a tie."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the probes."""
     step: Annotated[float, Field(ge=1e-5, le=0.1)] = 0.002
@@ -47,8 +46,6 @@ class CurvatureOptions(Options):
     """Products beyond the rank that find its range."""
     top: Annotated[int, Field(ge=1)] = 10
     """Number of tokens whose membership in the top is settled."""
-    most_probes: Annotated[int, Field(ge=1)] = 30
-    """Most exact probes of one token before its place counts as a tie."""
 
     @model_validator(mode="after")
     def _every_option_is_read(self) -> Self:
@@ -69,3 +66,9 @@ class CurvatureOptions(Options):
         if self.product != "finite_difference":
             unread.add("step")
         return {name: value for name, value in values.items() if name not in unread}
+
+    def one_pass(self, probes: int) -> "CurvatureOptions":
+        """One-pass curvature at the same site, seed and step."""
+        return CurvatureOptions(
+            curvature="one_pass", probes=probes, seed=self.seed, step=self.step, hessian_layer=self.hessian_layer
+        )

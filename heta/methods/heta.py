@@ -94,20 +94,36 @@ class Heta(Method):
 
     def score(self, prepared: "Prepared") -> Scores:
         """M, S, I and their combination."""
-        chosen = self.options
+        chosen: HetaOptions = self.options
         isolated = chosen.cut if chosen.windows == "isolated" else None
         transition = prepared.transition(chosen.rollout, isolated)
         information = prepared.information(chosen.mask, isolated)
-        curvature, said = prepared.curvature(chosen, chosen.cut)
-        notes = list(said)
-        s, i = curvature, information
+        parts = {"transition": transition, "information": information}
+
+        def combine(curvature: Array) -> Array:
+            return self._combine(transition, curvature, information)
+
+        if chosen.curvature == "screened":
+            parts["curvature"], found = prepared.screened(chosen, combine)
+            notes = [found.note(chosen.top)]
+            parts["exact_probes"] = prepared.spread(found.probes.astype(np.float64))
+        else:
+            parts["curvature"], said = prepared.curvature(chosen, chosen.cut)
+            notes = list(said)
         if self.balanced:
-            s, i = _share(s, "curvature", notes), _share(i, "information", notes)
-        return Scores(
-            scores=transition * (chosen.beta * s + chosen.gamma * i),
-            components={"transition": transition, "curvature": curvature, "information": information},
-            notes=tuple(notes),
-        )
+            notes += [
+                f"{name} is 0 for every scored token of some target token and adds nothing there"
+                for name in ("curvature", "information")
+                if not parts[name].any(-1).all()
+            ]
+        return Scores(scores=combine(parts["curvature"]), components=parts, notes=tuple(notes))
+
+    def _combine(self, transition: Array, curvature: Array, information: Array) -> Array:
+        """Eq. 5."""
+        if self.balanced:
+            curvature, information = _share(curvature), _share(information)
+        scores: Array = transition * (self.options.beta * curvature + self.options.gamma * information)
+        return scores
 
 
 class HetaBalanced(Heta):
@@ -128,10 +144,8 @@ class HetaFast(HetaBalanced):
     options_class = FastOptions
 
 
-def _share(values: Array, name: str, notes: list[str]) -> Array:
+def _share(values: Array) -> Array:
+    """Divided by their sum over the tokens; 0 where that is 0."""
     total = values.sum(-1, keepdims=True)
-    if not total.all():
-        where = "" if values.ndim == 1 else f" at {int((total == 0).sum())} of {len(values)} target tokens"
-        notes.append(f"{name} is 0 for every scored token{where} and adds nothing")
     shares: Array = np.divide(values, total, out=np.zeros_like(values), where=total != 0)
     return shares
