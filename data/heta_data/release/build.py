@@ -55,6 +55,7 @@ def build_release(workspace: Workspace, version: str, *, name: str | None = None
     Raises:
         ConfigError: a version or setting that cannot be used.
         ReleaseBlocked: every problem at once; also when this version is there with other content.
+        RecordError: a folder of attributions cannot be read.
         FolderBusy: another process writes here.
     """
     if not VERSION.fullmatch(version):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from heta_data.attribution_files import attribution_files
 from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import collect_records
 from heta_data.records import AttributionRecord, GoldLabels, Item, Record, TokenLabels
@@ -60,6 +61,9 @@ def read_workspace(workspace: Workspace) -> tuple[Tables, list[str], str | None]
 
     The third is the hash over what an evaluation reads (`heta_data.inputs`), from the rows as they stand in the folder;
     None where a line cannot be read.
+
+    Raises:
+        RecordError: a folder of attributions cannot be read.
     """
     tables, problems = Tables(), []
     raw: dict[str, list[Any]] = {}
@@ -68,7 +72,7 @@ def read_workspace(workspace: Workspace) -> tuple[Tables, list[str], str | None]
         "items": [workspace.items],
         "labels": [workspace.labels],
         "gold": [workspace.gold],
-        "attributions": sorted(workspace.attributions.glob("*/*.jsonl")),
+        "attributions": attribution_files(workspace),
     }
     for table in TABLES:
         rows: list[Any] = []
