@@ -96,7 +96,9 @@ def read_bundle(root: Path) -> tuple[Tables, list[str]]:
     """The rows of a bundle, and a problem for each line that cannot be read."""
     tables, problems = Tables(), []
     for table in TABLES:
-        rows, bad = collect_records(root / f"{table.stem}.jsonl", table.record_type)
+        rows, bad = collect_records(
+            root / f"{table.stem}.jsonl", table.record_type, remedy="fetch or build the release again"
+        )
         problems += [problem.removeprefix(f"{root}/") for problem in bad]
         setattr(tables, table.name, rows)
     return tables, problems
