@@ -114,3 +114,29 @@ def test_a_reader_that_went_away_is_no_failure(words: str, folder: Path) -> None
         os.close(writing)
     said = [line for line in done.stderr.decode().splitlines() if not line.startswith("scoring")]
     assert (done.returncode, said) == (0, [])
+
+
+WITHOUT_ITEMS = [
+    "data attribute --method kl",
+    "data show",
+    "evaluate run",
+    "evaluate report",
+    "evaluate orders",
+    "release build 1.0.0",
+    "campaign plan",
+    "campaign push",
+    "campaign status",
+    "campaign pull",
+    "campaign simulate",
+]
+
+
+@pytest.mark.parametrize("words", WITHOUT_ITEMS)
+@pytest.mark.parametrize("there", [False, True], ids=["no folder", "empty folder"])
+def test_a_mistyped_folder_stays_as_it_is(words: str, there: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "my-benchmrak"
+    if there:
+        folder.mkdir()
+    result = CliRunner().invoke(root.cli, [*words.split(), "-C", str(folder)])
+    assert result.exit_code == 1
+    assert list(tmp_path.rglob("*")) == ([folder] if there else [])
