@@ -18,7 +18,7 @@ from helpers.evaluation_folder import (
 )
 from heta.cli import cli
 from heta.errors import ConfigError, HetaError, InputError
-from heta_data.errors import RecordError
+from heta_data.errors import IntegrityError, RecordError
 from heta_data.jsonl import read_records
 from heta_data.records import GoldLabels, Item, MetricResult, item_id
 from heta_data.workspace import Workspace
@@ -281,6 +281,35 @@ def test_settings_come_from_heta_toml_and_flags_come_first(tmp_path):
     workspace.config.write_text("[evaluate]\ndrawz = 1\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="did you mean 'draws'"):
         evaluate(workspace)
+
+
+def test_a_campaign_is_chosen_recorded_and_said(tmp_path):
+    items = make_items()
+    labels = make_labels(items)
+    again = [one.model_copy(update={"campaign_hash": "d" * 16}) for one in make_labels(items, seed=8)]
+    workspace = make_folder(tmp_path, items=items, labels=[*labels, *again])
+    with pytest.raises(IntegrityError, match=r"choose with --campaign c{16} or --campaign d{16}"):
+        evaluate(workspace, **QUICK)
+    alone = evaluate(make_folder(tmp_path / "alone", items=items, labels=again), **QUICK)
+    found = invoke("run", "-C", tmp_path, "--kinds", "simulated", "--draws", "200", "--campaign", "dd")
+    assert found.exit_code == 0, found.output
+    assert "Labels: 18 by 3 raters; left out: 18 other campaign" in found.output
+    index = ResultIndex(read_records(workspace.results, MetricResult))
+    assert index.get("evaluation", "items").config["settings"]["campaign"] == "dd"
+    # what the other campaign says plays no part
+    mine, other = (each.get("token_f1@k", "random") for each in (index, ResultIndex(alone.results)))
+    assert (mine.value, mine.low, mine.high) == (other.value, other.low, other.high)
+
+
+def test_a_pseudonym_of_several_campaigns_on_different_items_is_noted(tmp_path):
+    items = make_items()
+    labels = make_labels(items)
+    rest = [one.model_copy(update={"campaign_hash": "d" * 16}) if one.item_id == items[0].id else one for one in labels]
+    evaluation = evaluate(make_folder(tmp_path, items=items, labels=rest), **QUICK)
+    (note,) = [note for note in evaluation.table.notes if "several campaigns" in note]
+    assert note.startswith(
+        f"r0, r1, r2 labelled in several campaigns ({'c' * 16}, {'d' * 16}) and count as one rater each"
+    )
 
 
 # ---------------------------------------------------------------------------------------------- command line

@@ -33,7 +33,7 @@ TABLES = (
     Table(
         "labels",
         TokenLabels,
-        lambda row: (row.item_id, row.arm, row.round, row.rater),
+        lambda row: (row.item_id, row.arm, row.round, row.rater, row.campaign_hash),
         "collect labels and `heta campaign pull` them",
     ),
     Table("gold", GoldLabels, lambda row: (row.item_id, row.method, row.arms), "make them with `heta evaluate run`"),
