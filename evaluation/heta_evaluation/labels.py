@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from heta.errors import InputError
 from heta_data.compose import label_units
 from heta_data.errors import IntegrityError
+from heta_data.raters import scripted_problem
 from heta_data.records import Item, RaterKind, TokenLabels
 from heta_evaluation.settings import EvaluateSettings
 
@@ -86,6 +87,8 @@ def _check(record: TokenLabels, item: Item | None) -> None:
     where = f"labels of rater {record.rater!r} for item {record.item_id}"
     if item is None:
         raise IntegrityError(f"{where}: no such item in items.jsonl; restore the items the campaign was planned with")
+    if problem := scripted_problem(record.rater, record.kind):
+        raise IntegrityError(f"{where}: the rater {problem}; scripts are never people: put kind 'simulated' back")
     units = [(unit.start, unit.end) for unit in label_units(item)]
     if list(zip(record.starts, record.ends, strict=True)) != units:
         raise IntegrityError(

@@ -94,6 +94,19 @@ def test_a_label_that_stands_twice_is_refused():
         select_labels(ITEMS, [label, label], SIMULATED)
 
 
+@pytest.mark.parametrize("name", ["s01", "sim-1", "script2", "anchored1"])
+@pytest.mark.parametrize("kind", ["human", "judge"])
+def test_scripts_by_their_name_are_no_people_and_no_judges(name, kind):
+    labels = [one.model_copy(update={"rater": name}) for one in make_labels(ITEMS[:1], raters=1, kind=kind)]
+    with pytest.raises(IntegrityError) as caught:
+        select_labels(ITEMS, labels, EvaluateSettings(kinds=(kind,)))
+    assert str(caught.value) == (
+        f"labels of rater {name!r} for item {ITEMS[0].id}: the rater is scripted by its name (s01, sim..., script..., "
+        f"anchored...), but its kind is {kind!r}; scripts are never people: put kind 'simulated' back"
+    )
+    assert select_labels(ITEMS, [one.model_copy(update={"kind": "simulated"}) for one in labels], SIMULATED).used
+
+
 def of_two_campaigns():
     """Rater a1 in both campaigns on the first item, b2 in the first campaign on the second item."""
     units = len(make_labels(ITEMS[:1], raters=1)[0].labels)
@@ -127,9 +140,9 @@ def test_the_campaign_that_is_chosen_counts_and_the_rest_is_counted_out():
     [
         (
             "c",
-            "--campaign: 'c' is the beginning of several campaigns; labels.jsonl holds labels of c1c1c1c1c1c1c1c1 (1), ",
+            "--campaign: 'c' is the beginning of several campaigns; labels.jsonl holds labels of c1c1c1c1c1c1c1c1 (1)",
         ),
-        ("x1", "--campaign: 'x1' is no campaign; labels.jsonl holds labels of c1c1c1c1c1c1c1c1 (1), "),
+        ("x1", "--campaign: 'x1' is no campaign; labels.jsonl holds labels of c1c1c1c1c1c1c1c1 (1)"),
     ],
 )
 def test_a_campaign_that_is_not_there_or_not_one(campaign, says):
