@@ -62,7 +62,7 @@ def _silence(address: str) -> str | None:
 
     def ask() -> None:
         try:
-            get_session().head(address, timeout=patience)
+            get_session().head(address, timeout=patience, follow_redirects=False)
         except Exception as error:  # which ones is a matter of the client's version; all are told
             said.append(f"cannot be reached ({' '.join(str(error).split()) or type(error).__name__})")
         else:

@@ -53,8 +53,8 @@ def write_report(workspace: Workspace, out: Path) -> Path:
         raise InputError(f"{workspace.results}: no such file; run the evaluation first (heta evaluate run)")
     results = list(read_records(workspace.results, MetricResult))
     inputs = read_inputs(workspace)
-    _warn_of_other_settings(workspace, results)
     page = render(results, inputs, name=workspace.root.resolve().name)
+    _warn_of_other_settings(workspace, results)
     try:
         _write_whole(out, page)
     except OSError as error:
