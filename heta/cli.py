@@ -3,16 +3,42 @@
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points, version
 from pathlib import Path
+from typing import Any
 
 import click
 
 from heta.errors import HetaError, suggest
 
 
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """A reader that went away (`heta ... | head`) ends the command well: nothing to tell it, nothing more to flush."""
+    try:
+        yield
+    except (BrokenPipeError, SystemExit) as stopped:
+        # rich turns the broken pipe into exit code 1, and so would click one level further out.
+        if not isinstance(stopped, BrokenPipeError) and not isinstance(stopped.__context__, BrokenPipeError):
+            raise
+        sys.stdout = None
+        raise click.exceptions.Exit(0) from None
+
+
 class EntryPointGroup(click.Group):
     """A group whose subcommands are the entry points of `heta.commands`, each imported when it is called."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """As click does it; here `--help` prints."""
+        with _reader_may_leave():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it; here commands print."""
+        with _reader_may_leave():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all installed subcommands, sorted."""
@@ -78,10 +104,6 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("heta: interrupted; what was finished is kept, run the same command again to go on", err=True)
         code = 130
-    except BrokenPipeError:
-        # The reader went away (`heta ... | head`): nothing to tell it, and nothing more to flush.
-        sys.stdout = None
-        code = 0
     except OSError as error:
         # The system's word on a file: unreadable, read-only, a folder where a file should be, a full disk.
         place = f"{error.filename}: " if error.filename else ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from heta.errors import ConfigError, IncompatibleModel, suggest
 from heta.fetch import CATALOGUE, MARKER, cache_dir, cached_model, weights_digest
+from heta.hub import hub_arguments, hub_commit
 from heta.quiet import quiet_transformers
 from heta.records import ModelIdentity
 
@@ -88,7 +89,7 @@ def load_model(
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     target = _device(device)
-    where: dict[str, Any] = {"local_files_only": True} if folder is not None else {"revision": revision}
+    where = {"local_files_only": True} if folder is not None else hub_arguments(name, revision)
     source = name if folder is None else folder
     try:
         with quiet_transformers():
@@ -106,7 +107,7 @@ def load_model(
     if folder is not None:
         commit = _local_revision(folder)
     else:
-        commit = getattr(module.config, "_commit_hash", None) or revision or "unknown"
+        commit = hub_commit(name, revision) or revision or "unknown"
     short = name if name in CATALOGUE or folder is None else folder.resolve().name
     return wrap_model(module.to(target), tokenizer, name=short, revision=commit)
 

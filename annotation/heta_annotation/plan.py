@@ -11,7 +11,9 @@ from heta.words import segment_words
 from heta_annotation.page import Guideline, load_guideline
 from heta_annotation.settings import CampaignSettings, load_settings
 from heta_annotation.tasks import build_task, draw_items, payload
+from heta_data.attribution_files import attribution_files
 from heta_data.compose import label_units
+from heta_data.errors import RecordError
 from heta_data.jsonl import collect_records
 from heta_data.options import folder_flag
 from heta_data.records import Arm, AttributionRecord, Isolation, Item, LabelTask, content_hash
@@ -204,7 +206,10 @@ def _choose_attributions(
     """One attribution for each item, of one method, model, revision, target policy and configuration."""
     command = _attribute_command(workspace, settings)
     # Longer method names begin alike (`heta-...`, `heta_fast-...`): the file name's last 9 characters are the hash.
-    paths = sorted(p for p in workspace.attributions.glob("*/*.jsonl") if p.stem[:-9] == settings.method)
+    try:
+        paths = [path for path in attribution_files(workspace) if path.stem[:-9] == settings.method]
+    except RecordError as error:
+        return {}, [str(error)]
     matching, problems = _read_matching(paths, settings)
     if problems:
         return {}, problems

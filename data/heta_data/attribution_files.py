@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from heta.errors import NumericalError
 from heta.records import Attribution, ModelIdentity, Target, TargetPolicy
-from heta_data.errors import IntegrityError
+from heta_data.errors import IntegrityError, RecordError
 from heta_data.jsonl import Appender, drop_unfinished_line, read_records, write_records
 from heta_data.records import AttributionRecord, Item, TargetPart
 from heta_data.workspace import Workspace
@@ -26,14 +26,27 @@ log = logging.getLogger(__name__)
 NO_MODEL = ModelIdentity("none", "none", "none")
 
 
+def attribution_files(workspace: Workspace) -> list[Path]:
+    """Every file below `attributions/`, by model and name; an empty list where there is none.
+
+    Raises:
+        RecordError: a folder cannot be read: what is in it is not known, and so not absent.
+    """
+    root = workspace.attributions
+    try:
+        models = sorted(path for path in root.iterdir() if path.is_dir()) if root.exists() else []
+        return [file for model in models for file in sorted(model.iterdir()) if file.name.endswith(".jsonl")]
+    except OSError as error:
+        raise RecordError(f"{error.filename}: cannot be read: {error.strerror}; check its permissions") from None
+
+
 def read_attributions(workspace: Workspace) -> list[AttributionRecord]:
     """Every record below `attributions/`, by file name and line; an empty list where there is none.
 
     Raises:
-        RecordError: a line cannot be read.
+        RecordError: a folder, a file or a line cannot be read.
     """
-    paths = sorted(workspace.attributions.glob("*/*.jsonl"))
-    return [record for path in paths for record in read_records(path, AttributionRecord)]
+    return [record for path in attribution_files(workspace) for record in read_records(path, AttributionRecord)]
 
 
 def to_record(item: Item, attribution: Attribution, versions: Mapping[str, str]) -> AttributionRecord:

@@ -21,6 +21,16 @@ log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Record)
 
+_EVALUATE = "run `heta evaluate run` again, it writes the file anew"
+_REMEDIES = {
+    "item": "build the items again with `heta data build` and --force",
+    "attribution": "run `heta data attribute` again, it drops this line and computes it anew",
+    "token_labels": "delete this line, then `heta campaign pull` fetches it again (what came from elsewhere, put back)",
+    "gold_labels": _EVALUATE,
+    "metric_result": _EVALUATE,
+}
+"""Record type -> what to do where its file ends inside a line."""
+
 
 def dump_line(record: Record) -> str:
     """The record as one line of JSON, without the line feed."""
@@ -69,14 +79,17 @@ def read_records(path: Path, record_type: type[R]) -> Iterator[R]:
         yield _parse_bytes(line, record_type, f"{path}:{number}")
 
 
-def collect_records(path: Path, record_type: type[R]) -> tuple[list[R], list[str]]:
-    """Every record of a file that can be read, and one message for every line that cannot."""
+def collect_records(path: Path, record_type: type[R], *, remedy: str | None = None) -> tuple[list[R], list[str]]:
+    """Every record of a file that can be read, and one message for every line that cannot.
+
+    `remedy` is what to do where the file ends inside a line, if it is not the one of the working folder's own file.
+    """
     records: list[R] = []
     problems: list[str] = []
     try:
         for number, line in _lines(path):
             try:
-                records.append(_parse_bytes(line, record_type, f"{path}:{number}"))
+                records.append(_parse_bytes(line, record_type, f"{path}:{number}", remedy))
             except RecordError as error:
                 problems.append(str(error))
     except RecordError as error:
@@ -162,17 +175,17 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _parse_bytes(line: bytes, record_type: type[R], where: str) -> R:
+def _parse_bytes(line: bytes, record_type: type[R], where: str, remedy: str | None = None) -> R:
     try:
         return parse_line(line.decode("utf-8"), record_type, where)
     except UnicodeDecodeError as error:
-        raise RecordError(f"{where}: not UTF-8 text (byte {error.start} of the line)") from None
+        problem = f"{where}: not UTF-8 text (byte {error.start} of the line)"
     except RecordError as error:
-        if line.endswith(b"\n"):
-            raise
-        raise RecordError(
-            f"{error}; the file ends inside this line: run the command that writes it again, it repairs that"
-        ) from None
+        problem = str(error)
+    if not line.endswith(b"\n"):
+        name = record_type.model_fields["record"].default
+        problem += f"; the file ends inside this line: {remedy or _REMEDIES.get(name, 'write the file again')}"
+    raise RecordError(problem)
 
 
 def _describe(error: ErrorDetails) -> str:

@@ -107,26 +107,27 @@ def krippendorff_alpha(ratings: FloatArray, present: BoolArray | None = None, le
     return alpha(table.pairs, table.values, level).at(0, 0)
 
 
+def _share(part: FloatArray, whole: FloatArray, reason: str, *before: tuple[BoolArray, str]) -> Grid:
+    """part / whole, `[D]` each, as `[D, 1]`: where the whole is 0, `reason`, unless one of those `before` holds."""
+    none = whole == 0
+    return grid((part / np.where(none, 1.0, whole))[:, None], *before, (none[:, None], reason))
+
+
 def _alpha_nominal(pairs: FloatArray, counts: FloatArray) -> Grid:
     return alpha(pairs, np.arange(counts.shape[1], dtype=float), "nominal")
 
 
 def _raw(pairs: FloatArray, counts: FloatArray) -> Grid:  # noqa: ARG001 - all agreement metrics are called alike
-    total = pairs.sum(axis=(1, 2))
-    values = np.trace(pairs, axis1=1, axis2=2) / np.where(total == 0, 1.0, total)
-    return grid(values[:, None], ((total == 0)[:, None], "no_pairs"))
+    return _share(np.trace(pairs, axis1=1, axis2=2), pairs.sum(axis=(1, 2)), "no_pairs")
 
 
 def _positive(pairs: FloatArray, counts: FloatArray) -> Grid:  # noqa: ARG001 - as above
-    marked, total = pairs[:, -1].sum(axis=1), pairs.sum(axis=(1, 2))
-    values = pairs[:, -1, -1] / np.where(marked == 0, 1.0, marked)
-    return grid(values[:, None], ((total == 0)[:, None], "no_pairs"), ((marked == 0)[:, None], "no_positive_labels"))
+    no_pairs = (pairs.sum(axis=(1, 2)) == 0)[:, None]
+    return _share(pairs[:, -1, -1], pairs[:, -1].sum(axis=1), "no_positive_labels", (no_pairs, "no_pairs"))
 
 
 def _prevalence(pairs: FloatArray, counts: FloatArray) -> Grid:  # noqa: ARG001 - as above
-    total = counts.sum(axis=1)
-    values = counts[:, -1] / np.where(total == 0, 1.0, total)
-    return grid(values[:, None], ((total == 0)[:, None], "no_labels"))
+    return _share(counts[:, -1], counts.sum(axis=1), "no_labels")
 
 
 KRIPPENDORFF_ALPHA = AgreementMetric(

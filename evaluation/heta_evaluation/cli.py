@@ -41,6 +41,7 @@ def evaluate() -> None:
     type=click.Choice(["blind", "assisted"]),
     help="Arm whose labels count; may be repeated (default: blind).",
 )
+@click.option("--campaign", metavar="HASH", help="Only labels of this campaign: its hash, or how that begins.")
 @click.option("--draws", type=int, help="Bootstrap draws (default: 10000).")
 @click.option("--seed", type=int, help="Seed of the draws (default: 0).")
 @click.option(
@@ -53,6 +54,7 @@ def run(
     folder: Path,
     kinds: tuple[str, ...],
     arms: tuple[str, ...],
+    campaign: str | None,
     draws: int | None,
     seed: int | None,
     rule: str | None,
@@ -78,6 +80,7 @@ def run(
             progress=progress,
             kinds=kinds or None,
             arms=arms or None,
+            campaign=campaign,
             draws=draws,
             seed=seed,
             rule=rule,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from heta.errors import InputError
 from heta_data.compose import label_units
 from heta_data.errors import IntegrityError
+from heta_data.raters import scripted_problem
 from heta_data.records import Item, RaterKind, TokenLabels
 from heta_evaluation.settings import EvaluateSettings
 
@@ -18,7 +19,7 @@ class Selection:
     by_item: Mapping[str, tuple[TokenLabels, ...]]
     """Sorted by rater; every item of the benchmark is a key."""
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """Reason -> number of label records: `other_kind_or_arm`, `skipped`, `cannot_tell`, `superseded`."""
+    """Reason -> number of labels: `other_kind_or_arm`, `other_campaign`, `skipped`, `cannot_tell`, `superseded`."""
 
     @property
     def used(self) -> list[TokenLabels]:
@@ -27,22 +28,27 @@ class Selection:
 
 
 def select_labels(items: Sequence[Item], labels: Iterable[TokenLabels], settings: EvaluateSettings) -> Selection:
-    """The labels that count for `settings.kinds` and `settings.arms`.
+    """The labels that count for `settings.kinds`, `settings.arms` and `settings.campaign`.
 
     Of several rounds of a rater on one item the last one counts; of both arms, the blind one.
 
     Raises:
-        IntegrityError: a label is for an unknown item, for other units than the item has, or there twice.
+        IntegrityError: a label is for an unknown item, for other units than the item has, there twice, or of a script
+            by its rater's name but not by its kind; or a rater's labels for one item are of two campaigns.
         InputError: nothing is left; the message says what there is and which flag takes it.
     """
     known = {item.id: item for item in items}
     found = list(labels)
+    campaign = _campaign(found, settings)
     left_out: Counter[str] = Counter()
     latest: dict[tuple[str, str], TokenLabels] = {}
     for record in found:
         _check(record, known.get(record.item_id))
         if record.kind not in settings.kinds or record.arm not in settings.arms:
             left_out["other_kind_or_arm"] += 1
+            continue
+        if campaign is not None and record.campaign_hash != campaign:
+            left_out["other_campaign"] += 1
             continue
         key = (record.item_id, record.rater)
         if key in latest:
@@ -56,15 +62,33 @@ def select_labels(items: Sequence[Item], labels: Iterable[TokenLabels], settings
         else:
             left_out["cannot_tell" if record.cannot_tell else "skipped"] += 1
     if not any(by_item.values()):
-        raise InputError(_nothing(found, settings))
+        of_campaign = [record for record in found if campaign in (None, record.campaign_hash)]
+        raise InputError(_nothing(of_campaign, settings))
     ordered = {item: tuple(sorted(group, key=lambda record: record.rater)) for item, group in by_item.items()}
     return Selection(ordered, dict(sorted(left_out.items())))
+
+
+def _campaign(found: Sequence[TokenLabels], settings: EvaluateSettings) -> str | None:
+    """The hash of the one campaign that counts, or None where all do."""
+    if settings.campaign is None or not found:
+        return None
+    there = Counter(record.campaign_hash for record in found)
+    matching = [name for name in there if name.startswith(settings.campaign)]
+    if len(matching) != 1:
+        listed = ", ".join(f"{name} ({count})" for name, count in sorted(there.items()))
+        what = "the beginning of several campaigns" if matching else "no campaign"
+        raise InputError(
+            f"--campaign: {settings.campaign!r} is {what}; labels.jsonl holds labels of {listed}: name one"
+        )
+    return matching[0]
 
 
 def _check(record: TokenLabels, item: Item | None) -> None:
     where = f"labels of rater {record.rater!r} for item {record.item_id}"
     if item is None:
         raise IntegrityError(f"{where}: no such item in items.jsonl; restore the items the campaign was planned with")
+    if problem := scripted_problem(record.rater, record.kind):
+        raise IntegrityError(f"{where}: the rater {problem}; scripts are never people: put kind 'simulated' back")
     units = [(unit.start, unit.end) for unit in label_units(item)]
     if list(zip(record.starts, record.ends, strict=True)) != units:
         raise IntegrityError(
@@ -74,15 +98,25 @@ def _check(record: TokenLabels, item: Item | None) -> None:
 
 
 def _newer(first: TokenLabels, second: TokenLabels) -> TokenLabels:
-    """The one that counts of two labels of a rater for an item: blind before assisted, then the later round."""
+    """The one that counts of two labels of a rater for an item: blind before assisted, then the later round.
+
+    One pseudonym in two campaigns need not be one person, so none of the two can be chosen here.
+    """
+    where = f"labels of rater {first.rater!r} for item {first.item_id}"
+    if first.campaign_hash != second.campaign_hash:
+        names = sorted((first.campaign_hash, second.campaign_hash))
+        raise IntegrityError(
+            f"{where} are of two campaigns, and one pseudonym in both need not be one person: "
+            f"choose with --campaign {names[0]} or --campaign {names[1]}"
+        )
 
     def rank(record: TokenLabels) -> tuple[bool, int]:
         return record.arm == "blind", record.round
 
     if rank(first) == rank(second):
         raise IntegrityError(
-            f"labels of rater {first.rater!r} for item {first.item_id} stand twice in arm {first.arm}, "
-            f"round {first.round}; pull the campaign again"
+            f"{where} stand twice in arm {first.arm}, round {first.round} of campaign {first.campaign_hash}: "
+            "delete one of the two lines of labels.jsonl, or pull the campaign again"
         )
     return max(first, second, key=rank)
 

@@ -91,8 +91,8 @@ def evaluate(
     Args:
         workspace: the folder; locked while this runs.
         progress: called with (steps done, steps), two steps an item.
-        overrides: fields of `EvaluateSettings` (`kinds`, `arms`, `draws`, `seed`, `rule`) over `[evaluate]` of
-            heta.toml; None leaves a field as it is.
+        overrides: fields of `EvaluateSettings` (`kinds`, `arms`, `campaign`, `draws`, `seed`, `rule`) over
+            `[evaluate]` of heta.toml; None leaves a field as it is.
 
     Raises:
         InputError: no items, no labels, or none of the kinds and arms that count.

@@ -15,6 +15,8 @@ class EvaluateSettings(BaseModel):
     """Kinds of raters whose labels count."""
     arms: tuple[Arm, ...] = Field(default=("blind",), min_length=1)
     """Arms whose labels count."""
+    campaign: str | None = Field(default=None, min_length=1)
+    """Only labels of the campaign whose hash begins so; None: labels of every campaign."""
     draws: int = Field(default=10_000, ge=100, le=1_000_000)
     """Bootstrap draws and random sign vectors."""
     seed: int = Field(default=0, ge=0)

@@ -10,7 +10,7 @@ from heta.records import Span
 from heta.words import Rule
 from heta_data.compose import label_units
 from heta_data.errors import IntegrityError
-from heta_data.records import Arm, AttributionRecord, Item, RaterKind
+from heta_data.records import Arm, AttributionRecord, Item, RaterKind, TokenLabels
 from heta_evaluation.labels import Selection
 from heta_evaluation.metrics.base import Batch, BoolArray, FloatArray
 from heta_evaluation.statistics import FEW_RATERS, Design, IntArray
@@ -149,7 +149,7 @@ def build_table(
             subject.name: float(np.mean([record.seconds for record in found.values()]))
             for subject, found in records.items()
         },
-        notes=tuple(_notes(rows, subjects, raters, unused)),
+        notes=(*_notes(rows, subjects, raters, unused), *_shared_names(used)),
     )
 
 
@@ -225,3 +225,17 @@ def _notes(
     if unused:
         listed = ", ".join(f"{count} of {name}" for name, count in sorted(unused.items()))
         yield f"Baselines are computed from the items; attribution records that are not read: {listed}."
+
+
+def _shared_names(used: Iterable[TokenLabels]) -> Iterator[str]:
+    """A note on pseudonyms that stand for one person here, though they come from several campaigns."""
+    campaigns: dict[str, set[str]] = defaultdict(set)
+    for labels in used:
+        campaigns[labels.rater].add(labels.campaign_hash)
+    shared = {rater: found for rater, found in campaigns.items() if len(found) > 1}
+    if shared:
+        hashes = ", ".join(sorted(set().union(*shared.values())))
+        yield (
+            f"{', '.join(sorted(shared))} labelled in several campaigns ({hashes}) and count as one rater each: "
+            "if they are not the same people, choose a campaign (--campaign)."
+        )

@@ -52,7 +52,7 @@ def print_summary(evaluation: "Evaluation", console: "Console | None" = None) ->
     used = index.get(LABELS, "raters", "used")
     left_out = [
         f"{number(one.value, 0)} {variant.replace('_', ' ')}"
-        for variant in ("skipped", "cannot_tell", "other_kind_or_arm", "superseded")
+        for variant in ("skipped", "cannot_tell", "other_kind_or_arm", "other_campaign", "superseded")
         if (one := index.get(LABELS, "raters", variant))
     ]
     if used is not None:

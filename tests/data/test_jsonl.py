@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.sample_records import make_attribution, make_item, make_labels
+from helpers.sample_records import make_attribution, make_gold, make_item, make_labels
 from heta_data.errors import RecordError
+from heta_data.items import write_items
 from heta_data.jsonl import Appender, collect_records, dump_line, parse_line, read_records, write_records
-from heta_data.records import AttributionRecord, Item, MetricResult, TokenLabels
+from heta_data.records import AttributionRecord, Item, MetricResult, Record, TokenLabels
+from heta_data.workspace import Workspace
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
@@ -74,17 +76,47 @@ def test_a_cut_at_every_byte_loses_only_the_unfinished_line(tmp_path: Path, capl
         assert ("dropped an unfinished last line" in caplog.text) == unfinished
 
 
-def test_a_reader_names_the_unfinished_line_and_the_remedy(tmp_path: Path) -> None:
+REMEDIES: list[tuple[Record, str]] = [
+    (make_item(), "build the items again with `heta data build` and --force"),
+    (make_attribution(make_item()), "run `heta data attribute` again, it drops this line and computes it anew"),
+    (make_labels(make_item()), "delete this line, then `heta campaign pull` fetches it again"),
+    (make_gold(make_item()), "run `heta evaluate run` again, it writes the file anew"),
+    (result(1), "run `heta evaluate run` again, it writes the file anew"),
+]
+
+
+@pytest.mark.parametrize(("record", "remedy"), REMEDIES, ids=[type(record).__name__ for record, _ in REMEDIES])
+def test_a_reader_names_the_unfinished_line_and_the_remedy(tmp_path: Path, record: Record, remedy: str) -> None:
+    path = tmp_path / "records.jsonl"
+    write_records(path, [record, record])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    with pytest.raises(RecordError, match=rf"records.jsonl:2: not JSON: .*; the file ends inside this line: {remedy}"):
+        list(read_records(path, type(record)))
+    _, (problem,) = collect_records(path, type(record), remedy="fetch it again")
+    assert problem.endswith("; the file ends inside this line: fetch it again")
+
+
+def test_a_line_that_ends_inside_a_character(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     write_records(path, [result(1), result(2)])
     whole = path.read_bytes()
     # Cut inside the two bytes of é of the second line.
     path.write_bytes(whole[: whole.rindex("é".encode()) + 1])
-    with pytest.raises(RecordError, match=r"results.jsonl:2: not UTF-8 text \(byte \d+ of the line\)"):
+    with pytest.raises(
+        RecordError,
+        match=r"results.jsonl:2: not UTF-8 text \(byte \d+ of the line\); the file ends inside this line: run",
+    ):
         list(read_records(path, MetricResult))
-    path.write_bytes(whole[:-5])
-    with pytest.raises(RecordError, match=r"results.jsonl:2: not JSON: .*the file ends inside this line"):
-        list(read_records(path, MetricResult))
+
+
+def test_items_whose_file_was_cut_are_built_again(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    write_items(workspace, [make_item()])
+    whole = workspace.items.read_bytes()
+    workspace.items.write_bytes(whole[:-5])
+    assert write_items(workspace, [make_item()], force=True) == "written"
+    assert workspace.items.read_bytes() == whole
 
 
 def test_appending_makes_folders_and_keeps_what_is_there(tmp_path: Path) -> None:

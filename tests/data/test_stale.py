@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from helpers.sample_records import fill_folder, make_item, make_labels
 from heta.errors import InputError
 from heta.records import Span
-from heta_data.errors import ReleaseBlocked
+from heta_data.errors import IntegrityError, ReleaseBlocked
 from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import AttributionRecord, GoldLabels, Item, MetricResult, TokenLabels
@@ -122,38 +122,52 @@ def test_both_sides_name_the_rule_alike() -> None:
     assert MAJORITY == aggregate.MAJORITY
 
 
+def test_gold_of_one_campaign_is_released_beside_the_labels_of_another(workspace: Workspace) -> None:
+    labels = list(read_records(workspace.labels, TokenLabels))
+    other = [one.model_copy(update={"campaign_hash": "d" * 16}) for one in turned_over(labels)]
+    write_records(workspace.labels, [*labels, *other])
+    with pytest.raises(IntegrityError, match="are of two campaigns"):
+        evaluate(workspace, draws=100)
+    evaluate(workspace, draws=100, campaign="dd")
+    built = build_release(workspace, "1.0.0")
+    assert check_release(built.path).problems == ()
+    assert built.manifest.counts["labels"] == 2 * len(labels)
+
+
 answers = st.lists(
     st.tuples(
         st.sampled_from(["a01", "a02", "a03"]),
         st.sampled_from(["blind", "assisted"]),
         st.integers(0, 2),
+        st.sampled_from(["c", "d"]),
         st.sampled_from(["answer", "skipped", "cannot_tell"]),
         st.integers(0, 3),
     ),
     min_size=1,
     max_size=8,
-    unique_by=lambda entry: entry[:3],
+    unique_by=lambda entry: entry[:4],
 )
 
 
-@given(entries=answers, arms=st.sampled_from([("blind",), ("assisted",), ("assisted", "blind")]))
+@given(
+    entries=answers,
+    arms=st.sampled_from([("blind",), ("assisted",), ("assisted", "blind")]),
+    campaign=st.sampled_from([None, "c", "d"]),
+)
 @settings(max_examples=200, deadline=None)
 def test_gold_made_by_the_evaluation_from_the_labels_is_never_refused(
-    entries: list[tuple[str, str, int, str, int]], arms: tuple[str, ...]
+    entries: list[tuple[str, str, int, str, str, int]], arms: tuple[str, ...], campaign: str | None
 ) -> None:
     labels = []
-    for rater, arm, round_, answer, marks in entries:
+    for rater, arm, round_, name, answer, marks in entries:
         marked = tuple((marks >> min(unit, 1)) & 1 if answer == "answer" else 0 for unit in range(UNITS))
+        fields = {"arm": arm, "round": round_, "labels": marked, "campaign_hash": name}
         labels.append(
-            make_labels(ITEM, rater).model_copy(
-                update={"arm": arm, "round": round_, "labels": marked, answer: True}
-                if answer != "answer"
-                else {"arm": arm, "round": round_, "labels": marked}
-            )
+            make_labels(ITEM, rater).model_copy(update=fields | ({} if answer == "answer" else {answer: True}))
         )
     try:
-        chosen = select_labels([ITEM], labels, EvaluateSettings(arms=arms)).by_item[ITEM.id]
-    except InputError:
+        chosen = select_labels([ITEM], labels, EvaluateSettings(arms=arms, campaign=campaign)).by_item[ITEM.id]
+    except (InputError, IntegrityError):
         return
     first = labels[0]
     gold = aggregate.gold_labels(

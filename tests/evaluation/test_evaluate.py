@@ -1,10 +1,7 @@
-"""`heta evaluate run`: files, figures, honesty about kinds, determinism, errors."""
-
-import json
+"""An evaluation: files, figures, honesty about kinds, determinism."""
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from helpers.evaluation_folder import (
     TEXTS,
@@ -16,16 +13,11 @@ from helpers.evaluation_folder import (
     needed,
     rater_labels,
 )
-from heta.cli import cli
-from heta.errors import ConfigError, HetaError, InputError
-from heta_data.errors import RecordError
 from heta_data.jsonl import read_records
-from heta_data.records import GoldLabels, Item, MetricResult, item_id
-from heta_data.workspace import Workspace
+from heta_data.records import GoldLabels, MetricResult
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.results import COUNTS, ResultIndex
 from heta_evaluation.runner import evaluate
-from heta_evaluation.summary import _against, verdict, verdict_lines
 
 QUICK = {"kinds": ("simulated",), "draws": 200}
 
@@ -271,147 +263,3 @@ def test_items_without_labels_are_counted_out(tmp_path):
         "no_labels"
     ] * 6
     assert any("2 of 6 items have no label" in note for note in evaluation.table.notes)
-
-
-def test_settings_come_from_heta_toml_and_flags_come_first(tmp_path):
-    workspace = make_folder(tmp_path)
-    workspace.config.write_text('[evaluate]\nkinds = ["simulated"]\ndraws = 150\n', encoding="utf-8")
-    assert evaluate(workspace).settings.draws == 150
-    assert evaluate(workspace, draws=120).settings.draws == 120
-    workspace.config.write_text("[evaluate]\ndrawz = 1\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match="did you mean 'draws'"):
-        evaluate(workspace)
-
-
-# ---------------------------------------------------------------------------------------------- command line
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(cli, ["evaluate", *map(str, arguments)])
-
-
-def test_the_command_prints_banner_table_ceiling_and_counts(tmp_path):
-    make_folder(tmp_path, items=make_items(twins=True))
-    found = invoke("run", "-C", tmp_path, "--kinds", "simulated", "--draws", "200")
-    assert found.exit_code == 0, found.output
-    for text in (
-        "SIMULATED LABELS",
-        "careful",
-        "answer_match",
-        "random",
-        "effect",
-        "Human reference, F1@k of the other raters against each rater: 0.67 [",
-        "krippendorff_alpha: 0.59 [",
-        "Labels: 36 by 3 raters",
-        "answers 8 of 12 items by itself",
-        "no claim about new raters",
-    ):
-        assert text in " ".join(found.output.split()), text
-
-
-def test_json_is_one_document(tmp_path):
-    make_folder(tmp_path)
-    found = invoke("run", "-C", tmp_path, "--kinds", "simulated", "--draws", "150", "--json")
-    document = json.loads(found.output)
-    assert document["banners"][0].startswith("SIMULATED LABELS")
-    assert all(one["item_id"] is None for one in document["results"])
-    assert {one["metric"] for one in document["results"]} >= {"token_f1@k", "krippendorff_alpha", "evaluation"}
-
-
-def test_human_labels_carry_no_banner(tmp_path):
-    items = make_items()
-    make_folder(tmp_path, items=items, labels=make_labels(items, kind="human"))
-    found = invoke("run", "-C", tmp_path, "--draws", "150")
-    assert found.exit_code == 0
-    assert "LABELS" not in found.output
-
-
-@pytest.mark.parametrize(
-    ("prepare", "arguments", "error", "expected"),
-    [
-        (lambda w: w.labels.unlink(), (), InputError, "labels.jsonl: no such file; collect labels first"),
-        (lambda w: w.items.unlink(), (), InputError, "items.jsonl: no such file; build items first"),
-        (lambda w: w.labels.write_text(""), (), InputError, "holds no records"),
-        (lambda w: None, (), InputError, "there are 18 simulated/blind: add --kinds simulated"),
-        (lambda w: w.labels.write_text("{"), (), RecordError, "labels.jsonl:1: not JSON"),
-        (lambda w: None, ("--draws", "5"), ConfigError, "--draws: Input should be greater than or equal to 100"),
-    ],
-)
-def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, prepare, arguments, error, expected):
-    workspace = make_folder(tmp_path)
-    prepare(workspace)
-    found = invoke("run", "-C", tmp_path, *arguments)
-    assert isinstance(found.exception, error)
-    assert isinstance(found.exception, HetaError)
-    assert expected in str(found.exception)
-    assert "\n" not in str(found.exception)
-    assert not workspace.results.exists()
-    assert not workspace.gold.exists()
-
-
-def test_a_failed_run_keeps_the_results_of_the_last_one(tmp_path):
-    workspace = make_folder(tmp_path)
-    evaluate(workspace, **QUICK)
-    before = workspace.results.read_bytes()
-    workspace.labels.write_text("{", encoding="utf-8")
-    with pytest.raises(RecordError):
-        evaluate(workspace, **QUICK)
-    assert workspace.results.read_bytes() == before
-
-
-def test_metrics_are_listed_with_range_direction_and_reference():
-    found = CliRunner().invoke(cli, ["metrics"])
-    assert "token_f1@k  [0, 1], higher is better" in found.output
-    listed = json.loads(CliRunner().invoke(cli, ["metrics", "--json"]).output)
-    assert [one["name"] for one in listed] == METRICS.names()
-    assert all(one["reference"] and one["range"] for one in listed)
-
-
-def test_an_empty_folder_says_what_to_do(tmp_path):
-    with pytest.raises(InputError, match="heta data build"):
-        evaluate(Workspace(tmp_path / "nowhere"))
-    assert not (tmp_path / "nowhere").exists()
-
-
-def test_the_verdict_compares_with_a_rule_and_with_the_next_method(evaluated):
-    _, evaluation = evaluated
-    index = ResultIndex(evaluation.results)
-    said = verdict(evaluation.table.subjects, index)
-    assert said[0].startswith("Of 2 methods, careful has the highest F1@k")
-    assert any("answer_match, a rule that reads no model" in sentence for sentence in said)
-    assert any("the next method, hasty" in sentence for sentence in said)
-    # the pair is stored as careful minus hasty; told the other way round it turns its sign
-    lines = {line.subject.method: line for line in verdict_lines(evaluation.table.subjects, index)}
-    forth = _against(lines["careful"], lines["hasty"], "x", index)
-    back = _against(lines["hasty"], lines["careful"], "x", index)
-    assert "difference +" in forth
-    assert "difference −" in back
-
-
-def test_beats_is_said_only_where_interval_and_test_agree(tmp_path):
-    """Raters and method agree on 12 groups: ahead of first_words everywhere, p = 2 / 2^12 before Holm's 4 pairs."""
-    items = [item for number in range(2) for item in renamed(make_items(), str(number))]
-    labels = [rater_labels(item, needed_of(item), rater) for item in items for rater in "abc"]
-    records = [make_attribution(item, "oracle", needed_of(item).astype(float)) for item in items]
-    workspace = make_folder(tmp_path, items=items, labels=labels, attributions=records)
-    evaluation = evaluate(workspace, draws=5000)
-    index = ResultIndex(evaluation.results)
-    difference = index.get("token_f1@k", f"{evaluation.table.subjects[0].name} minus first_words", "difference")
-    assert difference.config["p"] == pytest.approx(2 / 2**12)
-    assert difference.config["p_holm"] <= 4 * 2 / 2**12 + 1e-12
-    assert any(sentence.startswith("It beats") for sentence in verdict(evaluation.table.subjects, index))
-
-
-def needed_of(item):
-    """`needed` for a renamed item."""
-    return needed(item.model_copy(update={"source_id": item.source_id.rstrip("0123456789")}))
-
-
-def renamed(items, suffix):
-    """The same texts as rows, groups and a source of their own."""
-    found = []
-    for item in items:
-        fields = item.model_dump(mode="json")
-        fields |= {name: fields[name] + suffix for name in ("source", "source_id", "group")}
-        found.append(Item.model_validate({**fields, "id": item_id(fields)}))
-    return found

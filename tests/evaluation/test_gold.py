@@ -94,6 +94,64 @@ def test_a_label_that_stands_twice_is_refused():
         select_labels(ITEMS, [label, label], SIMULATED)
 
 
+@pytest.mark.parametrize("name", ["s01", "sim-1", "script2", "anchored1"])
+@pytest.mark.parametrize("kind", ["human", "judge"])
+def test_scripts_by_their_name_are_no_people_and_no_judges(name, kind):
+    labels = [one.model_copy(update={"rater": name}) for one in make_labels(ITEMS[:1], raters=1, kind=kind)]
+    with pytest.raises(IntegrityError) as caught:
+        select_labels(ITEMS, labels, EvaluateSettings(kinds=(kind,)))
+    assert str(caught.value) == (
+        f"labels of rater {name!r} for item {ITEMS[0].id}: the rater is scripted by its name (s01, sim..., script..., "
+        f"anchored...), but its kind is {kind!r}; scripts are never people: put kind 'simulated' back"
+    )
+    assert select_labels(ITEMS, [one.model_copy(update={"kind": "simulated"}) for one in labels], SIMULATED).used
+
+
+def of_two_campaigns():
+    """Rater a1 in both campaigns on the first item, b2 in the first campaign on the second item."""
+    units = len(make_labels(ITEMS[:1], raters=1)[0].labels)
+    return [
+        rater_labels(ITEMS[0], [1] + [0] * (units - 1), "a1", campaign_hash="c1" * 8),
+        rater_labels(ITEMS[0], [0] * units, "a1", campaign_hash="c2" * 8),
+        *(one.model_copy(update={"rater": "b2"}) for one in make_labels(ITEMS[1:], raters=1, kind="human")),
+    ]
+
+
+@pytest.mark.parametrize("fields", [{}, {"round": 3}, {"arm": "assisted"}])
+def test_one_pseudonym_in_two_campaigns_is_no_one_person(fields):
+    labels = of_two_campaigns()
+    labels[1] = labels[1].model_copy(update=fields)
+    with pytest.raises(IntegrityError) as caught:
+        select_labels(ITEMS, labels, EvaluateSettings(arms=("blind", "assisted")))
+    assert str(caught.value) == (
+        f"labels of rater 'a1' for item {ITEMS[0].id} are of two campaigns, and one pseudonym in both need not be one "
+        "person: choose with --campaign c1c1c1c1c1c1c1c1 or --campaign c2c2c2c2c2c2c2c2"
+    )
+
+
+def test_the_campaign_that_is_chosen_counts_and_the_rest_is_counted_out():
+    found = select_labels(ITEMS, of_two_campaigns(), EvaluateSettings(campaign="c2"))
+    assert [one.campaign_hash for one in found.used] == ["c2" * 8]
+    assert found.left_out == {"other_campaign": 2}
+
+
+@pytest.mark.parametrize(
+    ("campaign", "says"),
+    [
+        (
+            "c",
+            "--campaign: 'c' is the beginning of several campaigns; labels.jsonl holds labels of c1c1c1c1c1c1c1c1 (1)",
+        ),
+        ("x1", "--campaign: 'x1' is no campaign; labels.jsonl holds labels of c1c1c1c1c1c1c1c1 (1)"),
+    ],
+)
+def test_a_campaign_that_is_not_there_or_not_one(campaign, says):
+    with pytest.raises(InputError) as caught:
+        select_labels(ITEMS, of_two_campaigns(), EvaluateSettings(campaign=campaign))
+    assert str(caught.value).startswith(says)
+    assert "\n" not in str(caught.value)
+
+
 def test_labels_of_unknown_items_and_other_units_are_refused():
     label = make_labels(ITEMS[:1], raters=1)[0]
     with pytest.raises(IntegrityError, match="no such item"):

@@ -201,6 +201,29 @@ def test_stale_results_are_refused(tmp_path):
     assert not workspace.report.exists()
 
 
+def test_settings_that_the_run_did_not_have_are_said_in_one_line(tmp_path, caplog):
+    workspace = make_folder(tmp_path)
+    workspace.config.write_text('[evaluate]\nkinds = ["simulated"]\ndraws = 150\n', encoding="utf-8")
+    evaluate(workspace)
+    first = build_report(workspace).read_bytes()
+    assert caplog.messages == []
+    # A flag for what heta.toml leaves open contradicts nothing.
+    evaluate(workspace, seed=3)
+    build_report(workspace)
+    assert caplog.messages == []
+    evaluate(workspace)
+    workspace.config.write_text('[evaluate]\nkinds = ["simulated"]\ndraws = 120\nrule = "sum"\n', encoding="utf-8")
+    assert build_report(workspace).read_bytes() == first
+    assert caplog.messages == [
+        f'{workspace.config}: [evaluate] says draws = 120 (the run had 150), rule = "sum" (the run had "max"); '
+        f"the report describes the run: heta evaluate run -C {tmp_path} applies the file"
+    ]
+    caplog.clear()
+    evaluate(workspace)
+    build_report(workspace)
+    assert caplog.messages == []
+
+
 def test_a_report_needs_results(tmp_path):
     with pytest.raises(InputError, match="run the evaluation first"):
         build_report(make_folder(tmp_path))

@@ -4,6 +4,7 @@ Tests that use it carry `@pytest.mark.server` and `@pytest.mark.xdist_group("ser
 """
 
 import os
+import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from heta_annotation.connection import Connection
     from heta_annotation.environment import Environment
+    from heta_annotation.server import ServerState
     from heta_data.workspace import Workspace
 
 NAME = "studio"
@@ -50,3 +52,28 @@ def label_studio(studio_workspace: "Workspace") -> "Connection":
     from heta_annotation import studio
 
     return studio.connect(studio_workspace, NAME)
+
+
+@pytest.fixture
+def listener() -> Iterator[int]:
+    """A port of loopback that another program (this one) has taken."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+def state_of(workspace: "Workspace", name: str) -> "ServerState":
+    """What the folder says of one of its servers."""
+    from heta_annotation import server
+
+    state = server.server_folder(workspace.studio, name).read()
+    assert state is not None
+    return state
+
+
+def one_line(raised: "pytest.ExceptionInfo[BaseException]") -> str:
+    """The error's message, which has one line."""
+    text = str(raised.value)
+    assert "\n" not in text
+    return text

@@ -1,13 +1,16 @@
 """The `heta` command itself: help, exit codes, one-line errors, and that help stays light."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from helpers.evaluation_folder import make_folder, make_items
 from heta import cli as root
 from heta.errors import ConfigError
 
@@ -78,3 +81,62 @@ def test_exit_codes(
     captured = capsys.readouterr().err
     assert line in captured
     assert "Traceback" not in captured
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Items in both orders with labels and attributions: something to print for every command."""
+    return make_folder(tmp_path_factory.mktemp("pipe"), items=make_items(twins=True)).root
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--help",
+        "data --help",
+        "methods",
+        "data show -C {folder}",
+        "data show 1 -C {folder}",
+        "attribute x --target y --method answer_match",
+        "evaluate run -C {folder} --kinds simulated --draws 100",
+        "evaluate orders -C {folder} --draws 100",
+    ],
+)
+def test_a_reader_that_went_away_is_no_failure(words: str, folder: Path) -> None:
+    """`heta ... | head -1`: with the reading end closed beforehand, the first byte written already finds nobody."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "heta", *words.format(folder=folder).split()], stdout=writing, stderr=subprocess.PIPE
+        )
+    finally:
+        os.close(writing)
+    said = [line for line in done.stderr.decode().splitlines() if not line.startswith("scoring")]
+    assert (done.returncode, said) == (0, [])
+
+
+WITHOUT_ITEMS = [
+    "data attribute --method kl",
+    "data show",
+    "evaluate run",
+    "evaluate report",
+    "evaluate orders",
+    "release build 1.0.0",
+    "campaign plan",
+    "campaign push",
+    "campaign status",
+    "campaign pull",
+    "campaign simulate",
+]
+
+
+@pytest.mark.parametrize("words", WITHOUT_ITEMS)
+@pytest.mark.parametrize("there", [False, True], ids=["no folder", "empty folder"])
+def test_a_mistyped_folder_stays_as_it_is(words: str, there: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "my-benchmrak"
+    if there:
+        folder.mkdir()
+    result = CliRunner().invoke(root.cli, [*words.split(), "-C", str(folder)])
+    assert result.exit_code == 1
+    assert list(tmp_path.rglob("*")) == ([folder] if there else [])

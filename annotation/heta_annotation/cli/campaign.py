@@ -104,15 +104,12 @@ def status(folder: Path, as_json: bool) -> None:
     \b
     Example: heta campaign status -C my-benchmark
     """
-    from heta_annotation.ledger import open_existing
     from heta_annotation.progress import campaign_status
     from heta_data.workspace import Workspace
 
     workspace = Workspace(folder)
-    with open_existing(workspace.ledger) as ledger:
-        arms = ledger.arms()
     up = _running(workspace)
-    found = campaign_status(workspace, _connect(workspace, [arm for arm in arms if arm in up]))
+    found = campaign_status(workspace, _connect(workspace, [arm for arm in _pushed_arms(workspace) if arm in up]))
     if as_json:
         click.echo(json.dumps([asdict(arm) for arm in found], indent=2))
         return
@@ -129,14 +126,11 @@ def pull(folder: Path, as_json: bool) -> None:
     \b
     Example: heta campaign pull -C my-benchmark
     """
-    from heta_annotation.ledger import open_existing
     from heta_annotation.pull import pull as fetch
     from heta_data.workspace import Workspace
 
     workspace = Workspace(folder)
-    with open_existing(workspace.ledger) as ledger:
-        arms = ledger.arms()
-    pulled = fetch(workspace, _connect(workspace, arms))
+    pulled = fetch(workspace, _connect(workspace, _pushed_arms(workspace)))
     if as_json:
         click.echo(json.dumps(asdict(pulled), indent=2))
         return
@@ -169,14 +163,11 @@ def simulate(folder: Path, seed: int, dry_run: bool, as_json: bool) -> None:
     \b
     Example: heta campaign simulate -C my-benchmark
     """
-    from heta_annotation.ledger import open_existing
     from heta_annotation.simulate import simulate as label
     from heta_data.workspace import Workspace
 
     workspace = Workspace(folder)
-    with open_existing(workspace.ledger) as ledger:
-        arms = ledger.arms()
-    connections = _connect(workspace, arms)
+    connections = _connect(workspace, _pushed_arms(workspace))
     with _bar("simulate") as progress:
         done = label(workspace, connections, seed=seed, dry_run=dry_run, progress=progress)
     if as_json:
@@ -186,6 +177,14 @@ def simulate(folder: Path, seed: int, dry_run: bool, as_json: bool) -> None:
         click.echo(
             f"{arm.arm}: {arm.given} simulated labels {'to give' if dry_run else 'given'}, {arm.present} there before"
         )
+
+
+def _pushed_arms(workspace: "Workspace") -> "list[Arm]":
+    """The arms that have a project; one line where nothing was pushed from this folder."""
+    from heta_annotation.ledger import open_existing
+
+    with open_existing(workspace.ledger) as ledger:
+        return ledger.arms()
 
 
 def _running(workspace: "Workspace") -> set[str]:

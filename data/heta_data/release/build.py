@@ -53,13 +53,19 @@ def build_release(workspace: Workspace, version: str, *, name: str | None = None
         name: of the data set, over `[release] name`.
 
     Raises:
-        ConfigError: a version or setting that cannot be used.
+        ConfigError: a version or setting that cannot be used, or no such folder.
         ReleaseBlocked: every problem at once; also when this version is there with other content.
+        RecordError: a folder of attributions cannot be read.
         FolderBusy: another process writes here.
     """
     if not VERSION.fullmatch(version):
         raise ConfigError(f"version {version!r} is not of the form MAJOR.MINOR.PATCH, e.g. 1.0.0")
     settings = workspace.settings("release", ReleaseSettings, {"name": name})
+    # Before the lock, which would make the folder.
+    if not workspace.root.is_dir():
+        raise ConfigError(f"{workspace.root}: no such folder; name the working folder with -C")
+    if not workspace.items.exists():
+        raise ReleaseBlocked(read_workspace(workspace)[1])
     with workspace.lock():
         tables, problems, inputs = read_workspace(workspace)
         agreement = _read_agreement(workspace, inputs, problems)

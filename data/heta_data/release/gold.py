@@ -9,6 +9,7 @@ MAJORITY = "majority/1"
 """Marked is what MORE than half of an item's raters marked; the probability is their share.
 
 Skipped and `cannot tell` are no answers. Of several rounds of a rater the last one counts; of both arms, the blind one.
+Where labels of several campaigns are released, gold may be that of one campaign: `heta evaluate run --campaign`.
 """
 _BOTH: tuple[Arm, ...] = get_args(Arm)
 
@@ -26,13 +27,16 @@ def gold_problems(gold: GoldLabels, labels: Sequence[TokenLabels]) -> Iterator[s
 def majority_problems(gold: GoldLabels, labels: Sequence[TokenLabels]) -> Iterator[str]:
     """The first thing in which gold by `MAJORITY` differs from the majority of `labels`, all of that item."""
     first = None
+    campaigns = sorted({entry.campaign_hash for entry in labels})
+    of_one = [[entry for entry in labels if entry.campaign_hash == name] for name in campaigns]
     # Gold names the arms that were left. One who skipped an item blind does not count there with an assisted answer,
-    # where both arms were asked for; so the majority of either choice will do.
-    for arms in (gold.arms, _BOTH):
-        found = _difference(gold, _counted(gold, labels, arms))
-        if found is None:
-            return
-        first = first or found
+    # where both arms were asked for; so the majority of either choice will do, and that of one campaign alone.
+    for entries in (labels, *of_one):
+        for arms in (gold.arms, _BOTH):
+            found = _difference(gold, _counted(gold, entries, arms))
+            if found is None:
+                return
+            first = first or found
     if first is not None:
         yield first
 

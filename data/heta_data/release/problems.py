@@ -48,7 +48,9 @@ def find_problems(tables: Tables, licences: Iterable[str]) -> list[str]:
 def _repeated(tables: Tables) -> Iterator[str]:
     identities = {
         "items": lambda row: row.id,
-        "labels": lambda row: f"item {row.item_id} > {row.arm} > round {row.round} > rater {row.rater}",
+        "labels": lambda row: (
+            f"item {row.item_id} > campaign {row.campaign_hash} > {row.arm} > round {row.round} > rater {row.rater}"
+        ),
         "gold": lambda row: f"item {row.item_id} > {row.method} > {'+'.join(row.arms)}",
         "attributions": lambda row: " > ".join(row.key),
     }

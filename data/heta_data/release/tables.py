@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from heta_data.attribution_files import attribution_files
 from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import collect_records
 from heta_data.records import AttributionRecord, GoldLabels, Item, Record, TokenLabels
@@ -32,7 +33,7 @@ TABLES = (
     Table(
         "labels",
         TokenLabels,
-        lambda row: (row.item_id, row.arm, row.round, row.rater),
+        lambda row: (row.item_id, row.arm, row.round, row.rater, row.campaign_hash),
         "collect labels and `heta campaign pull` them",
     ),
     Table("gold", GoldLabels, lambda row: (row.item_id, row.method, row.arms), "make them with `heta evaluate run`"),
@@ -60,6 +61,9 @@ def read_workspace(workspace: Workspace) -> tuple[Tables, list[str], str | None]
 
     The third is the hash over what an evaluation reads (`heta_data.inputs`), from the rows as they stand in the folder;
     None where a line cannot be read.
+
+    Raises:
+        RecordError: a folder of attributions cannot be read.
     """
     tables, problems = Tables(), []
     raw: dict[str, list[Any]] = {}
@@ -68,7 +72,7 @@ def read_workspace(workspace: Workspace) -> tuple[Tables, list[str], str | None]
         "items": [workspace.items],
         "labels": [workspace.labels],
         "gold": [workspace.gold],
-        "attributions": sorted(workspace.attributions.glob("*/*.jsonl")),
+        "attributions": attribution_files(workspace),
     }
     for table in TABLES:
         rows: list[Any] = []
@@ -92,7 +96,9 @@ def read_bundle(root: Path) -> tuple[Tables, list[str]]:
     """The rows of a bundle, and a problem for each line that cannot be read."""
     tables, problems = Tables(), []
     for table in TABLES:
-        rows, bad = collect_records(root / f"{table.stem}.jsonl", table.record_type)
+        rows, bad = collect_records(
+            root / f"{table.stem}.jsonl", table.record_type, remedy="fetch or build the release again"
+        )
         problems += [problem.removeprefix(f"{root}/") for problem in bad]
         setattr(tables, table.name, rows)
     return tables, problems

@@ -4,6 +4,8 @@ All are deterministic. Ties are resolved by expectation or as one threshold, nev
 their signed value (support for the target); where mass is needed, negative scores count 0.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.stats import rankdata
 
@@ -74,13 +76,18 @@ def _thresholds(scores: FloatArray, gold: BoolArray) -> tuple[FloatArray, FloatA
     return hits / (ends + 1.0), hits / np.maximum(hits[:, -1:], 1.0)
 
 
-def average_precision(batch: Batch) -> Grid:
-    """Step-wise average precision, sum over distinct scores of (recall gained) x (precision there). `[P, S]`."""
+def _area(batch: Batch, height: Callable[[FloatArray], FloatArray]) -> Grid:
+    """Sum over distinct scores of (recall gained) x (height there), heights `[P, t]` made from precisions. `[P, S]`."""
     values = np.zeros(batch.shape)
     for subject, scores in enumerate(batch.scores):
         precision, recall = _thresholds(scores, batch.gold)
-        values[:, subject] = np.sum(np.diff(recall, axis=1, prepend=0.0) * precision, axis=1)
+        values[:, subject] = np.sum(np.diff(recall, axis=1, prepend=0.0) * height(precision), axis=1)
     return grid(np.clip(values, 0.0, 1.0), (_empty(batch), "empty_gold"))
+
+
+def average_precision(batch: Batch) -> Grid:
+    """Step-wise average precision, sum over distinct scores of (recall gained) x (precision there). `[P, S]`."""
+    return _area(batch, lambda precision: precision)
 
 
 def _average_precision_chance(batch: Batch) -> Grid:
@@ -94,12 +101,12 @@ def _average_precision_chance(batch: Batch) -> Grid:
 
 def eraser_auprc(batch: Batch) -> Grid:
     """Area under the precision-recall curve by the trapezoid, from (recall 0, precision 1): ERASER's. `[P, S]`."""
-    values = np.zeros(batch.shape)
-    for subject, scores in enumerate(batch.scores):
-        precision, recall = _thresholds(scores, batch.gold)
+
+    def middle(precision: FloatArray) -> FloatArray:
         before = np.concatenate([np.ones((len(precision), 1)), precision[:, :-1]], axis=1)
-        values[:, subject] = np.sum(np.diff(recall, axis=1, prepend=0.0) * (precision + before) / 2, axis=1)
-    return grid(np.clip(values, 0.0, 1.0), (_empty(batch), "empty_gold"))
+        return np.asarray((precision + before) / 2)
+
+    return _area(batch, middle)
 
 
 def roc_auc(batch: Batch) -> Grid:

@@ -1,5 +1,7 @@
 """Gathers what the report shows, from the records of an evaluated folder, and writes the page."""
 
+import json
+import logging
 import os
 import tempfile
 from collections.abc import Sequence
@@ -11,6 +13,7 @@ from markupsafe import Markup
 from heta.errors import InputError
 from heta_data.errors import IntegrityError
 from heta_data.jsonl import read_records
+from heta_data.options import folder_flag
 from heta_data.records import MetricResult
 from heta_data.workspace import Workspace
 from heta_evaluation.agreement_results import rater_counts
@@ -38,6 +41,8 @@ from heta_evaluation.summary import (
 )
 from heta_evaluation.table import Table, build_table
 
+log = logging.getLogger(__name__)
+
 _HERE = Path(__file__).parent
 AGREEMENT = ("krippendorff_alpha", "positive_agreement", "raw_agreement", "prevalence")
 
@@ -49,11 +54,32 @@ def write_report(workspace: Workspace, out: Path) -> Path:
     results = list(read_records(workspace.results, MetricResult))
     inputs = read_inputs(workspace)
     page = render(results, inputs, name=workspace.root.resolve().name)
+    _warn_of_other_settings(workspace, results)
     try:
         _write_whole(out, page)
     except OSError as error:
         raise InputError(f"{out}: cannot be written: {error.strerror}; give another file with --out") from None
     return out
+
+
+def _warn_of_other_settings(workspace: Workspace, results: Sequence[MetricResult]) -> None:
+    """Say so where heta.toml asks for other settings than the run had: by a flag, or because it changed since.
+
+    Other inputs are refused, because the page would show them beside results of others. Settings it takes from the run.
+    """
+    evaluation = ResultIndex(results).get(EVALUATION, "items")
+    now = workspace.settings("evaluate", EvaluateSettings, {}).model_dump(mode="json")
+    had = evaluation.config["settings"] if evaluation is not None else now
+    said = [
+        f"{key} = {json.dumps(now[key])} (the run had {json.dumps(had.get(key))})"
+        for key in workspace.table("evaluate")
+        if now[key] != had.get(key)
+    ]
+    if said:
+        log.warning(
+            "%s: [evaluate] says %s; the report describes the run: heta evaluate run%s applies the file",
+            *(workspace.config, ", ".join(said), folder_flag(workspace.root)),
+        )
 
 
 def render(results: Sequence[MetricResult], inputs: Inputs, *, name: str) -> str:
