@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from heta.model import LoadedModel
     from heta.objective import Objective
     from heta.passes import BasePass
-    from heta.screening import Screened
+    from heta.screening import Score, Screened
     from heta.transition import Rollout
 
 Array = NDArray[np.float64]
@@ -239,34 +239,34 @@ class Prepared:
 
         return self._once(("curvature", options, windows), compute)
 
-    def screened(self, options: "CurvatureOptions", score: Callable[[Array], Array]) -> "tuple[Array, Screened]":
-        """S with exact values where the top of `score` hangs on them, and what that came to (see `heta.screening`).
+    def screened(self, options: "CurvatureOptions", score: "Score", mask: "Mask", *, information: bool) -> "Screened":
+        """S and I, exact where the top of `score` hangs on them (see `heta.screening`); arrays `[scored]`. Not kept.
 
         Args:
             options: of a method with curvature `screened`.
-            score: the method's scores `[pos]` from S `[pos]`. Not part of what is kept: nothing is shared.
+            score: the method's scores `[scored]` from S and I.
+            mask: what a masked token's embedding becomes.
+            information: whether I is screened too; else every token is masked.
 
         Raises:
             ConfigError: policy `each`, which has one ranking a target token.
         """
         if self.each:
             raise ConfigError(
-                "curvature screened settles one ranking, policy 'each' has one for every target token;"
-                " take curvature exact or one_pass"
+                "curvature screened settles one ranking, policy 'each' has one for every target token; take curvature"
+                " exact or one_pass"
             )
-        from heta.screening import CHEAP_PROBES, screen
+        from heta.screening import CHEAP_PROBES, Knowledge, screen
 
-        quick = options.one_pass(CHEAP_PROBES)
-        cheap, _ = self.curvature(quick)
-        found = screen(
-            self.objective(options.hessian_layer),
-            self.positions,
-            cheap[self.positions],
-            lambda values: score(self.spread(values))[self.positions],
-            options,
-            budget=self.token_budget,
-        )
-        return self.spread(found.curvature), found
+        cheap, _ = self.curvature(options.one_pass(CHEAP_PROBES))
+
+        def measure(indices: Sequence[int]) -> Array:
+            return cast(Array, self.information_rows([self.positions[i] for i in indices], mask).sum(0))
+
+        known = measure if information else self.information(mask)[self.positions]
+        knowledge = Knowledge(cheap[self.positions], known)
+        objective = self.objective(options.hessian_layer)
+        return screen(objective, self.positions, knowledge, score, options, budget=self.token_budget)
 
     def spread(self, values: Array) -> Array:
         """`[..., scored]` values put at their tokens: `[..., pos]`, 0 elsewhere."""

@@ -1,11 +1,13 @@
-"""Exact curvature only where the ranking is still open: a cheap estimate of every token's S, exact probes for the few
+"""Exact values only where the ranking is still open: a cheap estimate of every token's S, exact probes for the few
 whose place in the top k it leaves undecided, more of them until the top is settled.
 
 One-pass S tells exact S up to a factor: log S_i = log S~_i + mu + tau * noise. mu and tau are estimated from tokens
 that were probed exactly. Each token then has a normal log S: from its own probes where it has some, weighed against
-the one-pass estimate, else from that alone. A token is open while its score could lie on the other side of the k-th
-place with S off by `_DEVIATIONS` standard deviations. Probes go to open tokens only, first to those that reach
-farthest across, as in LUCB (Kalyanakrishnan et al. 2012).
+the one-pass estimate, else from that alone. Where information is added raw, it is screened too: a token that was not
+masked has between 0 and `_MOST_INFORMATION` times the largest I that was measured. A token is open while its score
+could lie on the other side of the k-th place, S off by `_DEVIATIONS` standard deviations and I at the end of its
+range. Only open tokens are probed and masked, first those that reach farthest across, as in LUCB (Kalyanakrishnan et
+al. 2012).
 """
 
 import math
@@ -21,6 +23,8 @@ from heta.curvature.options import CurvatureOptions
 from heta.objective import Objective
 
 Array = NDArray[np.float64]
+Score = Callable[[Array, Array], Array]
+"""Scores `[position]` from S and I, both `[position]`; increasing in each token's S and I."""
 
 CHEAP_PROBES = 3
 """Probes of the one-pass estimate."""
@@ -28,7 +32,8 @@ _DEVIATIONS = 2.0
 _ROUND = 4
 """Probes that a round adds to a token."""
 _A_SIDE = 4
-"""Tokens that a round probes on either side of the k-th place."""
+"""Tokens that a round looks at on either side of the k-th place."""
+_MOST_INFORMATION = 2.0
 _PRIOR_TAU = 0.2
 """Spread of log(exact / one-pass) before any token was probed."""
 _PRIOR_WEIGHT = 4
@@ -43,8 +48,12 @@ class Screened:
 
     curvature: Array
     """`[position]`: the best estimate of exact S."""
+    information: Array
+    """`[position]` nats: I where the token was masked, the mean of those elsewhere."""
     probes: NDArray[np.int64]
     """`[position]`: exact probes spent on each token, 0 where one-pass S told enough."""
+    masked: NDArray[np.bool_]
+    """`[position]`: whether I was measured."""
     tau: float
     """Spread of log(exact / one-pass), estimated."""
     open: int
@@ -55,15 +64,16 @@ class Screened:
         state = f"top {top} settled" if self.open == 0 else f"top {top}: {self.open} tokens tie at its edge"
         return (
             f"screened: {state} at {_DEVIATIONS:g} standard deviations of log S (one-pass {self.tau:.2f}); exact probes"
-            f" for {int((self.probes > 0).sum())} of {len(self.probes)} tokens, {int(self.probes.sum())} in all"
+            f" for {int((self.probes > 0).sum())} of {len(self.probes)} tokens, {int(self.probes.sum())} in all;"
+            f" {int(self.masked.sum())} tokens masked"
         )
 
 
 def screen(
     objective: Objective,
     positions: Sequence[int],
-    cheap: Array,
-    score: Callable[[Array], Array],
+    knowledge: "Knowledge",
+    score: Score,
     options: CurvatureOptions,
     *,
     budget: int,
@@ -73,69 +83,78 @@ def screen(
     Args:
         objective: what is differentiated, and where; of one output.
         positions: the tokens, increasing.
-        cheap: one-pass S of each, `[position]`.
-        score: a method's scores `[position]` from S `[position]`, increasing in each token's S.
+        knowledge: their one-pass S, and their I or how to measure it; filled further here.
+        score: of the method.
         options: `top`, most `probes` a token, seed, difference step.
         budget: most tokens in one pass.
     """
-    state = _State(np.maximum(cheap, sys.float_info.min))
     top = min(options.top, len(positions))
     # The first probes go to the tokens nearest to the edge, open or not: without any, the spread would be a guess.
-    sides = _nearest(score, state, top)
+    sides = _nearest(score, knowledge, top)
     while True:
-        unsure = [[i for i in side if len(state.norms[i]) < options.probes] for side in sides]
+        unsure = [[i for i in side if knowledge.can_learn(i, options.probes)] for side in sides]
         wanted = sorted(i for side in unsure for i in side[:_A_SIDE])
         if not wanted:
-            mean, _ = state.posterior()
-            return Screened(np.exp(mean), state.counts(), state.tau(), len(sides[0]) + len(sides[1]))
+            break
+        knowledge.mask(wanted)
+        had = {i: len(knowledge.norms[i]) for i in wanted}
         pairs = [
-            Pair(positions[i], probe)
+            (i, Pair(positions[i], probe))
             for i in wanted
-            for probe in range(len(state.norms[i]), min(len(state.norms[i]) + _ROUND, options.probes))
+            for probe in range(had[i], min(had[i] + _ROUND, options.probes))
         ]
-        owners = {positions[i]: i for i in wanted}
-        (norms,) = block_norms(objective, pairs, options, budget=budget).numpy()
-        for pair, norm in zip(pairs, norms, strict=True):
-            state.norms[owners[pair.position]].append(float(norm))
-        sides = _open(score, state, top)
+        (norms,) = block_norms(objective, [pair for _, pair in pairs], options, budget=budget).numpy()
+        for (i, _), norm in zip(pairs, norms, strict=True):
+            knowledge.norms[i].append(float(norm))
+        sides = _open(score, knowledge, top)
+    return knowledge.outcome(len(sides[0]) + len(sides[1]))
 
 
-class _State:
-    """What is known of every token's log S."""
+class Knowledge:
+    """What is known of every token's S and I.
 
-    def __init__(self, cheap: Array) -> None:
-        self.cheap = np.log(cheap)
+    Args:
+        cheap: one-pass S, `[position]`.
+        information: I `[position]`, or a function that measures it for some indices, `[index]`.
+    """
+
+    def __init__(self, cheap: Array, information: Array | Callable[[Sequence[int]], Array]) -> None:
+        self.cheap = np.log(np.maximum(cheap, sys.float_info.min))
         self.norms: list[list[float]] = [[] for _ in cheap]
+        self._measure = information if callable(information) else None
+        self.masked = np.full(len(cheap), not callable(information))
+        self._information = np.zeros(len(cheap)) if callable(information) else np.asarray(information)
 
-    def counts(self) -> NDArray[np.int64]:
-        counts: NDArray[np.int64] = np.array([len(norms) for norms in self.norms], dtype=np.int64)
-        return counts
+    def can_learn(self, index: int, probes: int) -> bool:
+        """Whether the token has fewer than `probes` exact probes, or was not masked yet."""
+        return len(self.norms[index]) < probes or not bool(self.masked[index])
 
-    def spread(self) -> float:
-        """Coefficient of variation of one probe, pooled over the tokens that have several."""
-        rows = [np.array(norms) for norms in self.norms if len(norms) > 1 and sum(norms) > 0]
-        squares = sum(float(((row / row.mean() - 1) ** 2).sum()) for row in rows)
-        freedom = sum(len(row) - 1 for row in rows)
-        return math.sqrt((squares + _PRIOR_WEIGHT * _SPREAD**2) / (freedom + _PRIOR_WEIGHT))
+    def mask(self, indices: Sequence[int]) -> None:
+        """Measure I of those that were not masked yet."""
+        new = [i for i in indices if not self.masked[i]]
+        if new and self._measure is not None:
+            self._information[new] = self._measure(new)
+            self.masked[new] = True
 
-    def ratios(self) -> Array:
-        """log(exact / one-pass) of the probed tokens."""
-        found = [_log_mean(norms) - self.cheap[i] for i, norms in enumerate(self.norms) if norms]
-        return np.array(found, dtype=np.float64)
+    def information(self) -> tuple[Array, Array, Array]:
+        """Middle, lowest and highest I of every token."""
+        known = self._information[self.masked]
+        middle, high = (float(known.mean()), _MOST_INFORMATION * float(known.max())) if len(known) else (0.0, 0.0)
+        values = self._information
+        return (
+            np.where(self.masked, values, middle),
+            np.where(self.masked, values, 0.0),
+            np.where(self.masked, values, high),
+        )
 
-    def tau(self) -> float:
-        """Spread of log(exact / one-pass) among tokens, without what comes from few exact probes."""
-        found = self.ratios()
-        if len(found) < 2:
-            return _PRIOR_TAU
-        counts = self.counts()
-        noise = float(np.mean(self.spread() ** 2 / counts[counts > 0]))
-        squares = max(0.0, float(((found - np.median(found)) ** 2).sum()) - noise * len(found))
-        return math.sqrt((squares + _PRIOR_WEIGHT * _PRIOR_TAU**2) / (len(found) + _PRIOR_WEIGHT))
+    def outcome(self, left_open: int) -> Screened:
+        """The best estimates so far."""
+        mean, _ = self.curvature()
+        return Screened(np.exp(mean), self.information()[0], self._counts(), self.masked.copy(), self._tau(), left_open)
 
-    def posterior(self) -> tuple[Array, Array]:
+    def curvature(self) -> tuple[Array, Array]:
         """Mean and standard deviation of every token's log S."""
-        found, tau, spread = self.ratios(), self.tau(), self.spread()
+        found, tau, spread = self._ratios(), self._tau(), self._spread()
         mean = self.cheap + (float(np.median(found)) if len(found) else 0.0)
         deviation = np.full(len(mean), tau)
         for i, norms in enumerate(self.norms):
@@ -145,39 +164,67 @@ class _State:
                 deviation[i] = math.sqrt(weight / len(norms)) * spread
         return mean, deviation
 
+    def _counts(self) -> NDArray[np.int64]:
+        counts: NDArray[np.int64] = np.array([len(norms) for norms in self.norms], dtype=np.int64)
+        return counts
+
+    def _spread(self) -> float:
+        """Coefficient of variation of one probe, pooled over the tokens that have several."""
+        rows = [np.array(norms) for norms in self.norms if len(norms) > 1 and sum(norms) > 0]
+        squares = sum(float(((row / row.mean() - 1) ** 2).sum()) for row in rows)
+        freedom = sum(len(row) - 1 for row in rows)
+        return math.sqrt((squares + _PRIOR_WEIGHT * _SPREAD**2) / (freedom + _PRIOR_WEIGHT))
+
+    def _ratios(self) -> Array:
+        """log(exact / one-pass) of the probed tokens."""
+        found = [_log_mean(norms) - self.cheap[i] for i, norms in enumerate(self.norms) if norms]
+        return np.array(found, dtype=np.float64)
+
+    def _tau(self) -> float:
+        """Spread of log(exact / one-pass) among tokens, without what comes from few exact probes."""
+        found = self._ratios()
+        if len(found) < 2:
+            return _PRIOR_TAU
+        counts = self._counts()
+        noise = float(np.mean(self._spread() ** 2 / counts[counts > 0]))
+        squares = max(0.0, float(((found - np.median(found)) ** 2).sum()) - noise * len(found))
+        return math.sqrt((squares + _PRIOR_WEIGHT * _PRIOR_TAU**2) / (len(found) + _PRIOR_WEIGHT))
+
 
 def _log_mean(norms: Sequence[float]) -> float:
     # A token that changes nothing (behind the prediction) has norms of exactly 0.
     return math.log(max(math.fsum(norms) / len(norms), sys.float_info.min))
 
 
-def _nearest(score: Callable[[Array], Array], state: _State, top: int) -> tuple[list[int], list[int]]:
+def _nearest(score: Score, knowledge: Knowledge, top: int) -> tuple[list[int], list[int]]:
     """Tokens inside and outside the top, the nearest to its edge first; none where every token is inside."""
-    order = np.argsort(-score(np.exp(state.cheap)), kind="stable").tolist()
+    middle = score(np.exp(knowledge.cheap), knowledge.information()[0])
+    order = np.argsort(-middle, kind="stable").tolist()
     return ([], []) if len(order) <= top else (order[:top][::-1], order[top:])
 
 
-def _open(score: Callable[[Array], Array], state: _State, top: int) -> tuple[list[int], list[int]]:
+def _open(score: Score, knowledge: Knowledge, top: int) -> tuple[list[int], list[int]]:
     """Tokens inside and outside the top whose score could lie on the other side, those that reach farthest first."""
-    mean, deviation = state.posterior()
+    mean, deviation = knowledge.curvature()
+    middle, least, most = knowledge.information()
     center = np.exp(mean)
-    middle = score(center)
-    order = np.argsort(-middle, kind="stable")
+    order = np.argsort(-score(center, middle), kind="stable")
     inside, outside = order[:top], order[top:]
     if len(outside) == 0:
         return [], []
-    low, high = (_moved(score, center, np.exp(mean + sign * _DEVIATIONS * deviation)) for sign in (-1, 1))
+    low = _moved(score, (center, middle), (np.exp(mean - _DEVIATIONS * deviation), least))
+    high = _moved(score, (center, middle), (np.exp(mean + _DEVIATIONS * deviation), most))
     edge_in, edge_out = low[inside].min(), high[outside].max()
     weak = [int(i) for i in inside[np.argsort(low[inside], kind="stable")] if low[i] < edge_out]
     strong = [int(i) for i in outside[np.argsort(-high[outside], kind="stable")] if high[i] > edge_in]
     return weak, strong
 
 
-def _moved(score: Callable[[Array], Array], center: Array, moved: Array) -> Array:
-    """Every token's score with its own S moved and all others where they are."""
-    result = np.empty(len(center))
-    for i in range(len(center)):
-        one = center.copy()
-        one[i] = moved[i]
-        result[i] = score(one)[i]
+def _moved(score: Score, center: tuple[Array, Array], moved: tuple[Array, Array]) -> Array:
+    """Every token's score with its own S and I moved and all others where they are."""
+    result = np.empty(len(center[0]))
+    for i in range(len(result)):
+        curvature, information = center[0].copy(), center[1].copy()
+        curvature[i], information[i] = moved[0][i], moved[1][i]
+        result[i] = score(curvature, information)[i]
     return result

@@ -95,28 +95,42 @@ class Heta(Method):
     def score(self, prepared: "Prepared") -> Scores:
         """M, S, I and their combination."""
         chosen: HetaOptions = self.options
-        isolated = chosen.cut if chosen.windows == "isolated" else None
-        transition = prepared.transition(chosen.rollout, isolated)
-        information = prepared.information(chosen.mask, isolated)
-        parts = {"transition": transition, "information": information}
-
-        def combine(curvature: Array) -> Array:
-            return self._combine(transition, curvature, information)
-
         if chosen.curvature == "screened":
-            parts["curvature"], found = prepared.screened(chosen, combine)
-            notes = [found.note(chosen.top)]
-            parts["exact_probes"] = prepared.spread(found.probes.astype(np.float64))
-        else:
-            parts["curvature"], said = prepared.curvature(chosen, chosen.cut)
-            notes = list(said)
+            return self._screened(prepared)
+        isolated = chosen.cut if chosen.windows == "isolated" else None
+        parts = {
+            "transition": prepared.transition(chosen.rollout, isolated),
+            "information": prepared.information(chosen.mask, isolated),
+        }
+        parts["curvature"], said = prepared.curvature(chosen, chosen.cut)
+        return self._scores(parts, said)
+
+    def _screened(self, prepared: "Prepared") -> Scores:
+        """The same with exact S, and where it is added raw also I, only for tokens on which the top hangs."""
+        chosen: HetaOptions = self.options
+        transition = prepared.transition(chosen.rollout)
+        gate = transition[..., prepared.positions]
+        found = prepared.screened(
+            chosen, lambda s, i: self._combine(gate, s, i), chosen.mask, information=not self.balanced
+        )
+        parts = {
+            "transition": transition,
+            "information": prepared.spread(found.information),
+            "curvature": prepared.spread(found.curvature),
+            "exact_probes": prepared.spread(found.probes.astype(np.float64)),
+            "masked": prepared.spread(found.masked.astype(np.float64)),
+        }
+        return self._scores(parts, (found.note(chosen.top),))
+
+    def _scores(self, parts: dict[str, Array], notes: tuple[str, ...]) -> Scores:
         if self.balanced:
-            notes += [
+            notes += tuple(
                 f"{name} is 0 for every scored token of some target token and adds nothing there"
                 for name in ("curvature", "information")
                 if not parts[name].any(-1).all()
-            ]
-        return Scores(scores=combine(parts["curvature"]), components=parts, notes=tuple(notes))
+            )
+        scores = self._combine(parts["transition"], parts["curvature"], parts["information"])
+        return Scores(scores=scores, components=parts, notes=notes)
 
     def _combine(self, transition: Array, curvature: Array, information: Array) -> Array:
         """Eq. 5."""

@@ -1,12 +1,14 @@
 """Screened curvature: the top is that of exact curvature, for fewer probes, and it says what it knows."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from helpers.tiny_models import PROMPT, TARGET, tiny_model
 from heta import create_method, prepare
 from heta.errors import ConfigError
-from heta.screening import _open, _State
+from heta.screening import Knowledge, _open
 
 
 def top(scores: np.ndarray, count: int) -> set[int]:
@@ -17,12 +19,18 @@ def top(scores: np.ndarray, count: int) -> set[int]:
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gemma3"])
 def test_the_top_is_that_of_exact_curvature(family: str, name: str) -> None:
     prepared = prepare(tiny_model(family), PROMPT, TARGET)
-    exact = prepared.attribute(create_method(name, probes=200))
-    screened = prepared.attribute(create_method(name, probes=200, curvature="screened", top=5))
+    exact = prepared.attribute(create_method(name, probes=60))
+    screened = prepared.attribute(create_method(name, probes=60, curvature="screened", top=5))
     assert top(screened.scores, 5) == top(exact.scores, 5)
     spent = screened.components["exact_probes"]
-    assert 0 < spent.sum() < 200 * len(prepared.positions) / 3
-    # Tokens that reached the most probes hold exact S itself up to the weight of the one-pass estimate.
+    assert 0 < spent.sum() < 60 * len(prepared.positions) / 3
+    # I is measured for every token where its share counts, and only where the top hangs on it where it is added raw.
+    masked = screened.components["masked"][prepared.positions]
+    assert masked.all() == (name == "heta_balanced")
+    known = screened.components["masked"] == 1
+    np.testing.assert_allclose(
+        screened.components["information"][known], exact.components["information"][known], atol=1e-9
+    )
     assert "top 5" in screened.notes[0]
     assert f"{int(spent.sum())} in all" in screened.notes[0]
 
@@ -58,31 +66,46 @@ def test_one_ranking_only() -> None:
 
 class TestKnowledge:
     def test_before_any_probe_the_prior_speaks(self) -> None:
-        state = _State(np.array([1.0, 2.0]))
-        mean, deviation = state.posterior()
+        mean, deviation = Knowledge(np.array([1.0, 2.0]), np.zeros(2)).curvature()
         np.testing.assert_allclose(mean, [0, np.log(2)])
         np.testing.assert_allclose(deviation, 0.2)
 
     def test_many_probes_outweigh_the_estimate(self) -> None:
-        state = _State(np.ones(6))
+        knowledge = Knowledge(np.ones(6), np.zeros(6))
         for i in range(5):
-            state.norms[i] = [3.0, 3.0]
-        state.norms[5] = [6.0] * 10_000
-        mean, deviation = state.posterior()
+            knowledge.norms[i] = [3.0, 3.0]
+        knowledge.norms[5] = [6.0] * 10_000
+        mean, deviation = knowledge.curvature()
         # The median ratio is 3, so an unprobed token would be log 3; the sixth has its own mean, log 6.
         assert mean[5] == pytest.approx(np.log(6), abs=1e-3)
         assert deviation[5] < deviation[0]
 
     def test_open_tokens_reach_across_the_edge(self) -> None:
         # With a spread of 0.2 a score may be off by exp(0.4) = 1.5: 5 and 4.9 can change places, 20 and 1 cannot.
-        state = _State(np.array([20.0, 5.0, 4.9, 1.0]))
-        assert _open(lambda s: s, state, 2) == ([1], [2])
-        assert _open(lambda s: s, state, 1) == ([], [])
-        assert _open(lambda s: s, state, 4) == ([], [])
+        knowledge = Knowledge(np.array([20.0, 5.0, 4.9, 1.0]), np.zeros(4))
+        assert _open(lambda s, _: s, knowledge, 2) == ([1], [2])
+        assert _open(lambda s, _: s, knowledge, 1) == ([], [])
+        assert _open(lambda s, _: s, knowledge, 4) == ([], [])
+
+    def test_information_that_was_not_measured_keeps_a_token_open(self) -> None:
+        asked: list[list[int]] = []
+
+        def measure(indices: Sequence[int]) -> np.ndarray:
+            asked.append(list(indices))
+            return np.full(len(indices), 4.0)
+
+        knowledge = Knowledge(np.array([20.0, 5.0, 1.0, 0.1]), measure)
+        knowledge.mask([0])
+        # Nobody else was masked: between 0 and twice the largest I known, so up to 8. The second place could be taken
+        # by the third token (1.5 + 8) and by the fourth (0.15 + 8): the second may have no more than 5 / 1.5.
+        assert _open(lambda s, i: s + i, knowledge, 2) == ([1], [2, 3])
+        knowledge.mask([0, 1, 2, 3])
+        assert asked == [[0], [1, 2, 3]]
+        assert _open(lambda s, i: s + i, knowledge, 2) == ([], [])
 
     def test_tokens_without_any_curvature(self) -> None:
-        state = _State(np.array([1.0, 1e-300, 1.0]))
-        state.norms[1] = [0.0, 0.0, 0.0]
-        mean, deviation = state.posterior()
+        knowledge = Knowledge(np.array([1.0, 1e-300, 1.0]), np.zeros(3))
+        knowledge.norms[1] = [0.0, 0.0, 0.0]
+        mean, deviation = knowledge.curvature()
         assert np.isfinite(mean).all()
         assert np.isfinite(deviation).all()
