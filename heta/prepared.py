@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from heta.chat import chat_around
 from heta.encode import Encoding, check_texts, encode, is_unscored
 from heta.errors import ConfigError, InputError, NumericalError
 from heta.memo import Memo
-from heta.records import Attribution, Span, Target, TargetPolicy
+from heta.records import Attribution, ChatText, Continuation, Span, Target, TargetPolicy
 from heta.words import segment_words
 
 if TYPE_CHECKING:
@@ -42,15 +43,18 @@ class Prepared:
         self,
         model: "LoadedModel | None",
         prompt: str,
-        target: str,
+        target: str | Continuation,
         *,
         unscored: Sequence[Span] = (),
         policy: TargetPolicy = "answer",
         token_budget: int | None = None,
+        chat: ChatText | None = None,
     ) -> None:
         self.model = model
         self.prompt = prompt
-        self.target_text = target
+        self.given_target = target
+        self.target_text = target if isinstance(target, str) else target.text
+        self.chat = chat
         self.unscored = tuple(Span(*span) for span in unscored)
         self.policy = policy
         self.token_budget = token_budget or _token_budget(model)
@@ -83,6 +87,7 @@ class Prepared:
             signed=method.signed,
             model=self.model.identity if method.needs_model and self.model is not None else None,
             unit=method.unit,
+            prompt=self.prompt,
             spans=self.encoding.spans if by_token else self.words,
             scored=self.encoding.scored if by_token else self.words_scored,
             scores=result.scores,
@@ -94,6 +99,7 @@ class Prepared:
             seconds=bill.seconds,
             peak_memory=_peak_memory(gpu),
             notes=result.notes,
+            chat=self.chat if method.needs_model else None,
         )
 
     @cached_property
@@ -110,7 +116,7 @@ class Prepared:
     def encoding(self) -> Encoding:
         """Tokens of prompt and target; under the policies `first` and `model` the target tokens are those."""
         model = self._model()
-        coded = encode(model, self.prompt, self.target_text, unscored=self.unscored)
+        coded = encode(model, self.prompt, self.given_target, unscored=self.unscored, chat=self.chat)
         if self.policy == "first":
             return replace(coded, target_ids=coded.target_ids[:1])
         if self.policy == "model":
@@ -252,28 +258,33 @@ class Prepared:
 def prepare(
     model: "LoadedModel | None",
     prompt: str,
-    target: str,
+    target: str | Continuation,
     *,
     unscored: Sequence[Span] = (),
     policy: TargetPolicy = "answer",
     token_budget: int | None = None,
+    chat: bool = False,
+    system: str | None = None,
 ) -> Prepared:
     """Make one prompt and target ready for methods; a pass that several methods need runs once.
 
     Args:
         model: from `load_model`; None serves only methods that use no model.
         prompt: the text whose tokens get scores.
-        target: the continuation that is explained, with its leading space.
+        target: the continuation that is explained, with its leading space, or what `generate` gave.
         unscored: spans of the prompt whose tokens get no score, e.g. worked examples.
         policy: `answer` explains all tokens of the target (summed log-probability), `first` its first token only,
             `model` the model's own greedy continuation, as many tokens long.
         token_budget: most tokens in one forward pass (default: 512 on a CPU, 8192 elsewhere); changes speed and
             memory, results only by rounding.
+        chat: make the prompt the user's turn in the model's chat template (see `heta.chat`).
+        system: the system message of the chat.
 
     Raises:
         InputError: texts or spans that cannot be used, a target the tokenizer cannot isolate, a prompt longer than
             the model's window, nothing to score.
-        ConfigError: an unknown policy, or one that needs a model.
+        ConfigError: an unknown policy, a policy or chat that needs a model, a system message without a chat.
+        IncompatibleModel: a chat with a model that has no usable chat template.
     """
     if policy == "each":
         raise ConfigError("policy 'each' is not available yet; allowed are " + ", ".join(POLICIES))
@@ -282,8 +293,9 @@ def prepare(
     if token_budget is not None and token_budget < 1:
         raise ConfigError(f"token_budget is {token_budget}, it must be at least 1")
     spans = tuple(Span(*span) for span in unscored)
-    check_texts(prompt, target, spans)
-    prepared = Prepared(model, prompt, target, unscored=spans, policy=policy, token_budget=token_budget)
+    check_texts(prompt, target if isinstance(target, str) else target.text, spans)
+    around = chat_around(model, prompt, chat=chat, system=system)
+    prepared = Prepared(model, prompt, target, unscored=spans, policy=policy, token_budget=token_budget, chat=around)
     if model is None and policy == "model":
         raise ConfigError("policy 'model' needs a model to ask for its own continuation")
     if model is not None:
