@@ -14,7 +14,7 @@ from heta.records import ChatText
 if TYPE_CHECKING:
     from heta.model import LoadedModel
 
-_STAND_IN = "Hello there"
+_STAND_IN = "heta user text"
 """An ordinary text: holds the place of the user's in the template, and of one with look-alikes in the check."""
 
 

@@ -19,7 +19,7 @@ border:1px solid rgba(128,128,128,.4);border-radius:6px;padding:.8rem 1rem;margi
 .heta-text .heta-off,.heta-text .heta-chat{opacity:.6}.heta-text .heta-chat{font-size:.85em}
 .heta-text .heta-target{border-bottom:2px solid currentColor;border-radius:0;font-weight:600}
 .heta-text .heta-line::before{content:"\\21B5";opacity:.6}
-.heta-key{font-size:.85rem;opacity:.8;margin:.2rem 0}
+.heta-key{font-size:.85rem;margin:.2rem 0}
 .heta-bar{display:inline-block;width:8rem;height:.75em;border:1px solid rgba(128,128,128,.4);vertical-align:-.05em}
 """
 
@@ -78,7 +78,8 @@ def _legend(attribution: Attribution) -> str:
     if attribution.signed:
         low, ends = f"{_colour(-1.0)},transparent", ("lowest, below 0", "highest")
     bar = f'<span class="heta-bar" style="background:linear-gradient(to right,{low},{_colour(1.0)})"></span>'
-    dim = " Dim text is not scored." if not attribution.scored.all() else ""
+    unscored = attribution.chat is not None or not all(run.scored for run in heat_runs(attribution))
+    dim = " Dim text is not scored." if unscored else ""
     name = attribution.method if attribution.model is None else f"{attribution.method}, {attribution.model.name}"
     return f"{html.escape(name)}: {ends[0]} {bar} {ends[1]}; colour grows with the square root of the score.{dim}"
 

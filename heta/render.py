@@ -73,7 +73,8 @@ def describe(attribution: Attribution) -> Iterator[tuple[str, str]]:
         yield "model", f"{attribution.model.name} {attribution.model.revision}"
     if (target := attribution.target) is not None:
         yield "target", f"{target.text!r}, log p {target.log_prob:.3f} nats, {_rank_words(target.ranks)}"
-        yield "greedy", repr(target.greedy)
+        if not target.answered:
+            yield "greedy", repr(target.greedy)
     yield "options", ", ".join(f"{name}={value}" for name, value in attribution.config.items())
     yield "time", f"{attribution.seconds:.2f} s"
     for note in attribution.notes:
@@ -91,7 +92,7 @@ def heat_strip(attribution: Attribution) -> "Text":
     from rich.text import Text
 
     before, after = attribution.chat or ("", "")
-    strip = Text(before, style="dim") if before else Text()
+    strip = Text().append(before, style="dim")
     for run in heat_runs(attribution):
         share = min(1.0, abs(run.heat))
         ink = WARM if run.heat >= 0 else COLD
