@@ -66,10 +66,13 @@ class Prepared:
 
         Raises:
             ConfigError: the method needs a model and there is none.
+            InputError: the method scores words and the prompt has none.
             NumericalError: a score is not finite.
         """
         if method.needs_model and self.model is None:
             raise ConfigError(f"method {method.name!r} needs a model; give one to prepare()")
+        if method.unit == "word":
+            self.check_words()
         device = self.model.device if self.model is not None and method.needs_model else None
         gpu = device if device is not None and device.type == "cuda" else None
         if gpu is not None:
@@ -111,6 +114,15 @@ class Prepared:
     def words_scored(self) -> NDArray[np.bool_]:
         """`[word]`: false where a word overlaps an unscored span."""
         return np.array([not is_unscored(self.prompt, word, self.unscored) for word in self.words], dtype=np.bool_)
+
+    def check_words(self) -> None:
+        """Refuse a prompt without a word that counts.
+
+        Raises:
+            InputError: no word, or all of them unscored.
+        """
+        if not self.words_scored.any():
+            raise InputError("no word of the prompt is left to score; make it longer or unscore less")
 
     @cached_property
     def encoding(self) -> Encoding:
@@ -300,8 +312,8 @@ def prepare(
         raise ConfigError("policy 'model' needs a model to ask for its own continuation")
     if model is not None:
         _ = prepared.encoding
-    elif not prepared.words_scored.any():
-        raise InputError("no word of the prompt is left to score; make it longer or unscore less")
+    else:
+        prepared.check_words()
     return prepared
 
 
