@@ -60,6 +60,8 @@ def encode(
     else:
         prompt_ids, spans = encode_prompt(model, prompt, chat)
         target_ids = target.token_ids
+        if not target_ids:
+            raise InputError(f"the continuation {_short(target.text)} has no token; take what `generate` gives")
     # The last target token is predicted, never read.
     length = len(prompt_ids) + len(target_ids) - 1
     if model.window is not None and length > model.window:

@@ -6,6 +6,9 @@ reads well on light and on dark pages without knowing which it is on.
 
 import html
 
+import numpy as np
+from numpy.typing import NDArray
+
 from heta.records import Attribution
 from heta.render import COLD, WARM, Run, describe, heat_runs, top_units
 
@@ -39,7 +42,8 @@ td:first-child,th:first-child{text-align:left;white-space:pre}caption{text-align
 def heat_fragment(attribution: Attribution) -> str:
     """Strip and legend as one `<div>` to embed anywhere, light or dark; all its class names begin with `heta-`."""
     before, after = attribution.chat or ("", "")
-    runs = "".join(_span(attribution, run) for run in heat_runs(attribution))
+    places = np.array(attribution.spans, dtype=np.int64).reshape(-1, 2)
+    runs = "".join(_span(attribution, places, run) for run in heat_runs(attribution))
     target = "" if attribution.target is None else _wrapped("target", attribution.target.text)
     strip = f"{_wrapped('chat', before)}{runs}{_wrapped('chat', after)}{target}"
     return (
@@ -84,18 +88,16 @@ def _legend(attribution: Attribution) -> str:
     return f"{html.escape(name)}: {ends[0]} {bar} {ends[1]}; colour grows with the square root of the score.{dim}"
 
 
-def _span(attribution: Attribution, run: Run) -> str:
+def _span(attribution: Attribution, places: NDArray[np.int64], run: Run) -> str:
+    """One run; `places` are the spans, `[pos, 2]`."""
     text = html.escape(attribution.prompt[run.start : run.end])
     if not run.scored:
         return f'<span class="heta-off">{text}</span>'
-    hits = [
-        f"{score:.4g}"
-        for (start, end), score in zip(attribution.spans, attribution.scores, strict=True)
-        if start < run.end and run.start < end
-    ]
+    hits = attribution.scores[(places[:, 0] < run.end) & (run.start < places[:, 1])]
+    told = " / ".join(f"{score:.4g}" for score in hits)
     # A line break has no width to carry its colour: it gets a sign, which is drawn and not part of the text.
     line = ' class="heta-line"' if "\n" in text and not text.strip() else ""
-    return f'<span{line} title="{" / ".join(hits)}" style="background:{_colour(run.heat)}">{text}</span>'
+    return f'<span{line} title="{told}" style="background:{_colour(run.heat)}">{text}</span>'
 
 
 def _wrapped(name: str, text: str) -> str:

@@ -139,7 +139,7 @@ class Attribution:
         """Write everything this attribution holds to one JSON file, completely or not at all.
 
         Raises:
-            InputError: the folder does not exist.
+            InputError: the folder does not exist, or `path` is one.
             OSError: the file cannot be written.
         """
         from heta.saved import save

@@ -144,6 +144,8 @@ def save(attribution: Attribution, path: Path) -> None:
     """Write the document to `path`, see `Attribution.save`."""
     if not path.parent.is_dir():
         raise InputError(f"{path}: the folder {path.parent} does not exist; create it first")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file in it")
     # Under another name until it is whole, so that a full disk or Ctrl-C leaves no half of a file.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -161,7 +163,7 @@ def load(path: Path) -> Attribution:
         raise InputError(
             f"{path} is not UTF-8 at byte {error.start}; give a file that Attribution.save wrote"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}; give a file that Attribution.save wrote") from error
     version = read.get("schema_version") if isinstance(read, dict) else None
     if not isinstance(version, int):

@@ -81,3 +81,8 @@ def test_what_cannot_be_continued(prompt: str, count: int, error: type[Exception
         generate(tiny_model(), prompt, count)
     assert "\n" not in str(caught.value)
     assert len(generate(tiny_model(), "\x04" * 60, 4).token_ids) == 4
+
+
+def test_a_continuation_without_tokens_is_refused() -> None:
+    with pytest.raises(InputError, match="'x' has no token; take what `generate` gives"):
+        prepare(tiny_model(), PROMPT, Continuation("x", (), ended=False))

@@ -106,6 +106,7 @@ def test_a_broken_file_is_named_with_its_field(damage: Callable[[Any], None], me
         (b"\xff", "is not UTF-8 at byte 0"),
         (b"[]", "no saved attribution"),
         (b"", "is not JSON"),
+        (b"[" * 200_000, "is not JSON"),
     ],
 )
 def test_a_file_that_is_something_else(content: bytes, message: str, tmp_path: Path) -> None:
@@ -135,6 +136,8 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="create it first"):
         result("kl").save(tmp_path / "no" / "one.json")
+    with pytest.raises(InputError, match="is a folder; name a file in it"):
+        result("kl").save(tmp_path)
     with pytest.raises(FileNotFoundError):
         Attribution.load(tmp_path / "none.json")
 
