@@ -15,8 +15,9 @@ from heta.render import COLD, WARM, Run, describe, heat_runs, top_units
 _STRONGEST = 0.85
 """Opacity of the strongest colour: the text on it keeps a contrast above 4 in black on white and in white on black."""
 
+# plaintext: each line has the direction of its own first letter; an English template turns no Hebrew prompt around.
 _FRAGMENT_STYLE = """
-.heta-text{white-space:pre-wrap;overflow-wrap:anywhere;font-size:1.1rem;line-height:1.9;
+.heta-text{white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;font-size:1.1rem;line-height:1.9;
 border:1px solid rgba(128,128,128,.4);border-radius:6px;padding:.8rem 1rem;margin:.5rem 0}
 .heta-text span{border-radius:3px;padding:.12em 0}
 .heta-text .heta-off,.heta-text .heta-chat{opacity:.6}.heta-text .heta-chat{font-size:.85em}
