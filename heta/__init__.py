@@ -5,15 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heta.api import attribute
+    from heta.continuation import generate
     from heta.methods.base import METHODS, Method, create_method
     from heta.model import LoadedModel, load_model, wrap_model
     from heta.prepared import Prepared, prepare
-    from heta.records import Attribution, ModelIdentity, Span, Target
+    from heta.records import Attribution, ChatText, Continuation, ModelIdentity, Span, Target
     from heta.target import TargetChoice
 
 __all__ = [
     "METHODS",
     "Attribution",
+    "ChatText",
+    "Continuation",
     "LoadedModel",
     "Method",
     "ModelIdentity",
@@ -23,6 +26,7 @@ __all__ = [
     "TargetChoice",
     "attribute",
     "create_method",
+    "generate",
     "load_model",
     "prepare",
     "wrap_model",
@@ -32,6 +36,8 @@ __all__ = [
 _HOMES = {
     "METHODS": "heta.methods.base",
     "Attribution": "heta.records",
+    "ChatText": "heta.records",
+    "Continuation": "heta.records",
     "LoadedModel": "heta.model",
     "Method": "heta.methods.base",
     "ModelIdentity": "heta.records",
@@ -41,6 +47,7 @@ _HOMES = {
     "TargetChoice": "heta.target",
     "attribute": "heta.api",
     "create_method": "heta.methods.base",
+    "generate": "heta.continuation",
     "load_model": "heta.model",
     "prepare": "heta.prepared",
     "wrap_model": "heta.model",

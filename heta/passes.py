@@ -5,7 +5,7 @@ the prefix of every later one. Inputs are embeddings throughout; parameters are 
 """
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -117,8 +117,8 @@ def row_batches(base: BasePass, positions: Sequence[int], budget: int) -> Iterat
         begin = end
 
 
-def greedy_tokens(model: LoadedModel, base: BasePass, count: int) -> list[int]:
-    """The model's own greedy continuation of the prompt, `count` tokens.
+def greedy_tokens(model: LoadedModel, base: BasePass, count: int, *, stop: Collection[int] = ()) -> list[int]:
+    """The model's own greedy continuation of the prompt, `count` tokens, or up to and with the first one of `stop`.
 
     As long as it agrees with the target, the base pass already knows the next token; after that, one short pass each.
     """
@@ -135,7 +135,7 @@ def greedy_tokens(model: LoadedModel, base: BasePass, count: int) -> list[int]:
         cache.update(keys[:, :, :prompt], values[:, :, :prompt], layer)
     fed = 0
     with torch.no_grad():
-        while len(chosen) < count:
+        while len(chosen) < count and chosen[-1] not in stop:
             new = torch.tensor([chosen[fed:]], device=model.device)
             fed = len(chosen)
             logits = _logits(model, model.embedding(new), cache, [new.shape[1] - 1])

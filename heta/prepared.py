@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from heta.chat import chat_around
 from heta.encode import Encoding, check_texts, encode, is_unscored
 from heta.errors import ConfigError, InputError, NumericalError
 from heta.memo import Memo
-from heta.records import Attribution, Span, Target, TargetPolicy
+from heta.records import Attribution, ChatText, Continuation, Span, Target, TargetPolicy
 from heta.target import Explained, TargetChoice, explained
 from heta.windows import Windows, mean_over
 from heta.words import segment_words
@@ -46,15 +47,18 @@ class Prepared:
         self,
         model: "LoadedModel | None",
         prompt: str,
-        target: str,
+        target: str | Continuation,
         *,
         unscored: Sequence[Span] = (),
         choice: TargetChoice | None = None,
         token_budget: int | None = None,
+        chat: ChatText | None = None,
     ) -> None:
         self.model = model
         self.prompt = prompt
-        self.target_text = target
+        self.given_target = target
+        self.target_text = target if isinstance(target, str) else target.text
+        self.chat = chat
         self.unscored = tuple(Span(*span) for span in unscored)
         self.choice = choice or TargetChoice()
         self.token_budget = token_budget or _token_budget(model)
@@ -71,10 +75,13 @@ class Prepared:
 
         Raises:
             ConfigError: the method needs a model and there is none.
+            InputError: the method scores words and the prompt has none.
             NumericalError: a score is not finite.
         """
         if method.needs_model and self.model is None:
             raise ConfigError(f"method {method.name!r} needs a model; give one to prepare()")
+        if method.unit == "word":
+            self.check_words()
         device = self.model.device if self.model is not None and method.needs_model else None
         gpu = device if device is not None and device.type == "cuda" else None
         if gpu is not None:
@@ -94,6 +101,7 @@ class Prepared:
             signed=method.signed,
             model=self.model.identity if method.needs_model and self.model is not None else None,
             unit=method.unit,
+            prompt=self.prompt,
             spans=self.encoding.spans if by_token else self.words,
             scored=self.encoding.scored if by_token else self.words_scored,
             scores=_total(result.scores),
@@ -106,6 +114,7 @@ class Prepared:
             seconds=bill.seconds,
             peak_memory=_peak_memory(gpu),
             notes=result.notes,
+            chat=self.chat if method.needs_model else None,
         )
 
     @cached_property
@@ -118,11 +127,20 @@ class Prepared:
         """`[word]`: false where a word overlaps an unscored span."""
         return np.array([not is_unscored(self.prompt, word, self.unscored) for word in self.words], dtype=np.bool_)
 
+    def check_words(self) -> None:
+        """Refuse a prompt without a word that counts.
+
+        Raises:
+            InputError: no word, or all of them unscored.
+        """
+        if not self.words_scored.any():
+            raise InputError("no word of the prompt is left to score; make it longer or unscore less")
+
     @cached_property
     def encoding(self) -> Encoding:
         """Tokens of prompt and target, under policy `model` those that the model itself would write."""
         model = self._model()
-        coded = encode(model, self.prompt, self.target_text, unscored=self.unscored)
+        coded = encode(model, self.prompt, self.given_target, unscored=self.unscored, chat=self.chat)
         if self.choice.policy != "model":
             return coded
         from heta.passes import greedy_tokens
@@ -134,8 +152,7 @@ class Prepared:
     @cached_property
     def explained(self) -> Explained:
         """The target tokens that are explained, what is read before them, and the foil's token."""
-        coded = self.encoding
-        return explained(self._model(), self.choice, self.prompt, self.target_text, coded.prompt_ids, coded.target_ids)
+        return explained(self._model(), self.choice, self.prompt, self.encoding, self.chat)
 
     @cached_property
     def positions(self) -> list[int]:
@@ -291,7 +308,7 @@ class Prepared:
     def _cut(self, windows: Windows) -> list[tuple[range, "Prepared"]]:
         """The windows that hold a scored token, each with the target behind it."""
         coded, parts = self.encoding, []
-        leads = self._model().bos is not None
+        leads = coded.prompt_ids[0] == self._model().bos
         for window in windows.over(len(coded.prompt_ids)):
             scored = coded.scored[window.start : window.stop]
             if not scored.any():
@@ -367,41 +384,47 @@ def _total(values: Array) -> Array:
 def prepare(
     model: "LoadedModel | None",
     prompt: str,
-    target: str,
+    target: str | Continuation,
     *,
     unscored: Sequence[Span] = (),
     policy: TargetPolicy | TargetChoice = "answer",
     token_budget: int | None = None,
+    chat: bool = False,
+    system: str | None = None,
 ) -> Prepared:
     """Make one prompt and target ready for methods; a pass that several methods need runs once.
 
     Args:
         model: from `load_model`; None serves only methods that use no model.
         prompt: the text whose tokens get scores.
-        target: the continuation that is explained, with its leading space.
+        target: the continuation that is explained, with its leading space, or what `generate` gave.
         unscored: spans of the prompt whose tokens get no score, e.g. worked examples.
         policy: which target tokens are explained: `answer`, `first`, `each`, `model`, or a `TargetChoice` with a span
             of the target or a foil.
         token_budget: most tokens in one forward pass (default: 512 on a CPU, 8192 elsewhere); changes speed and
             memory, results only by rounding.
+        chat: make the prompt the user's turn in the model's chat template (see `heta.chat`).
+        system: the system message of the chat.
 
     Raises:
         InputError: texts or spans that cannot be used, a target the tokenizer cannot isolate, a prompt longer than
             the model's window, nothing to score.
-        ConfigError: an unknown policy, or one that needs a model.
+        ConfigError: an unknown policy, a policy or chat that needs a model, a system message without a chat.
+        IncompatibleModel: a chat with a model that has no usable chat template.
     """
     choice = policy if isinstance(policy, TargetChoice) else TargetChoice(policy)
     if token_budget is not None and token_budget < 1:
         raise ConfigError(f"token_budget is {token_budget}, it must be at least 1")
     spans = tuple(Span(*span) for span in unscored)
-    check_texts(prompt, target, spans)
-    prepared = Prepared(model, prompt, target, unscored=spans, choice=choice, token_budget=token_budget)
+    check_texts(prompt, target if isinstance(target, str) else target.text, spans)
+    around = chat_around(model, prompt, chat=chat, system=system)
+    prepared = Prepared(model, prompt, target, unscored=spans, choice=choice, token_budget=token_budget, chat=around)
     if model is None and choice != TargetChoice():
         raise ConfigError("without a model there is only the target as given: leave policy out, or give a model")
     if model is not None:
         _ = prepared.explained
-    elif not prepared.words_scored.any():
-        raise InputError("no word of the prompt is left to score; make it longer or unscore less")
+    else:
+        prepared.check_words()
     return prepared
 
 

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Unit = Literal["token", "word"]
 TargetPolicy = Literal["answer", "first", "each", "model"]
@@ -20,6 +24,13 @@ class Span(NamedTuple):
     def overlaps(self, other: "Span") -> bool:
         """Whether the two share at least one code point."""
         return self.start < other.end and other.start < self.end
+
+
+class ChatText(NamedTuple):
+    """What a chat template puts around the user's text. It is context: read by the model, without scores."""
+
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,16 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Continuation:
+    """What a model writes after a prompt, token by token. Made by `heta.generate`; can be given as a target."""
+
+    text: str
+    token_ids: tuple[int, ...]
+    ended: bool
+    """Whether the model then ended its text; the token that says so is not among `token_ids`."""
+
+
+@dataclass(frozen=True)
 class Attribution:
     """One method's scores for one prompt and target.
 
@@ -78,7 +99,10 @@ class Attribution:
     model: ModelIdentity | None
     """None for methods that use no model."""
     unit: Unit
+    prompt: str
+    """The text that `spans` point into."""
     spans: tuple[Span, ...]
+    """`[pos]`; empty for BOS and for tokens of a chat template."""
     scored: NDArray[np.bool_]
     scores: NDArray[np.float64]
     target: Target | None
@@ -97,3 +121,51 @@ class Attribution:
     """Bytes: the accelerator's peak, or the process's resident peak on CPU."""
     notes: tuple[str, ...] = ()
     """What the user should know of how these numbers came about, e.g. a completeness error."""
+    chat: ChatText | None = None
+    """The chat template's text around the prompt, or None where the model read the prompt as it stands."""
+
+    def to_frame(self) -> "DataFrame":
+        """A pandas table, one row a unit: text, start, end, token_id, scored, score, and a column a component.
+
+        Where `scored` is false, score and components are 0 and mean nothing. `token_id` is <NA> for words.
+
+        Raises:
+            InputError: a component has the name of another column.
+        """
+        from heta.frame import to_frame
+
+        return to_frame(self)
+
+    def show(self) -> None:
+        """Print the heat strip and the strongest units; in a notebook, show the strip as HTML."""
+        from heta.render import show
+
+        show(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write everything this attribution holds to one JSON file, completely or not at all.
+
+        Raises:
+            InputError: the folder does not exist, or `path` is one.
+            OSError: the file cannot be written.
+        """
+        from heta.saved import save
+
+        save(self, Path(path))
+
+    @staticmethod
+    def load(path: str | Path) -> "Attribution":
+        """The attribution that `save` wrote to `path`, every number as it was.
+
+        Raises:
+            InputError: the file is broken, or of a newer version than this one can read.
+            OSError: the file cannot be read.
+        """
+        from heta.saved import load
+
+        return load(Path(path))
+
+    def _repr_html_(self) -> str:
+        from heta.page import heat_fragment
+
+        return heat_fragment(self)

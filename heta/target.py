@@ -1,12 +1,11 @@
 """Which tokens of a continuation are explained, and how: together, one by one, or against a foil."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heta.encode import encode
+from heta.encode import Encoding, encode
 from heta.errors import ConfigError, InputError
 from heta.model import LoadedModel
-from heta.records import Span, TargetPolicy
+from heta.records import ChatText, Span, TargetPolicy
 
 POLICIES: tuple[TargetPolicy, ...] = ("answer", "first", "each", "model")
 
@@ -44,41 +43,31 @@ class Explained:
 
 
 def explained(
-    model: LoadedModel, choice: TargetChoice, prompt: str, target: str, prompt_ids: Sequence[int], ids: tuple[int, ...]
+    model: LoadedModel, choice: TargetChoice, prompt: str, coded: Encoding, chat: ChatText | None
 ) -> Explained:
-    """The explained stretch of the target tokens `ids`; under policy `model` the caller replaces them.
+    """The explained stretch of the target's tokens.
 
     Raises:
         InputError: a span that holds no token, a foil that equals the target, joins the prompt otherwise, or differs
             from it only in being longer or shorter.
     """
     if choice.foil is not None:
-        return _against(model, choice.foil, prompt, target, prompt_ids, ids)
+        return _against(choice.foil, encode(model, prompt, choice.foil, chat=chat), coded)
     if choice.policy == "first":
-        return Explained((), ids[:1])
+        return Explained((), coded.target_ids[:1])
     if choice.span is None:
-        return Explained((), ids)
+        return Explained((), coded.target_ids)
     span = Span(*choice.span)
-    coded = model.encoder.encode(prompt + target, add_special_tokens=False)
-    offsets = coded.offsets[len(coded.ids) - len(ids) :]
-    edge = len(prompt)
-    inside = [i for i, (start, end) in enumerate(offsets) if start - edge < span.end and span.start < end - edge]
+    inside = [index for index, other in enumerate(coded.target_spans) if other.overlaps(span)]
     if not inside:
-        raise InputError(
-            f"span [{span.start}, {span.end}) holds no token of the target {target!r} of {len(target)} code points"
-        )
-    return Explained(ids[: inside[0]], ids[inside[0] : inside[-1] + 1])
+        raise InputError(f"span [{span.start}, {span.end}) holds no token of the target; give a range inside its text")
+    return Explained(coded.target_ids[: inside[0]], coded.target_ids[inside[0] : inside[-1] + 1])
 
 
-def _against(
-    model: LoadedModel, foil: str, prompt: str, target: str, prompt_ids: Sequence[int], ids: tuple[int, ...]
-) -> Explained:
-    coded = encode(model, prompt, foil)
-    if coded.prompt_ids != tuple(prompt_ids):
-        raise InputError(f"the foil {foil!r} joins the prompt's tokens in another way than the target {target!r}")
-    for index, (wanted, other) in enumerate(zip(ids, coded.target_ids, strict=False)):
-        if wanted != other:
-            return Explained(ids[:index], (wanted,), (other,))
-    raise InputError(
-        f"the target {target!r} and the foil {foil!r} differ in no token up to the shorter one's end; name another foil"
-    )
+def _against(foil: str, other: Encoding, coded: Encoding) -> Explained:
+    if other.prompt_ids != coded.prompt_ids:
+        raise InputError(f"the foil {foil!r} joins the prompt's tokens in another way than the target does")
+    for index, (wanted, instead) in enumerate(zip(coded.target_ids, other.target_ids, strict=False)):
+        if wanted != instead:
+            return Explained(coded.target_ids[:index], (wanted,), (instead,))
+    raise InputError(f"the target and the foil {foil!r} differ in no token up to the shorter one's end; name another")

@@ -84,9 +84,7 @@ def transition_rows(
         IncompatibleModel: the family does not go through transformers' attention interface, or computes attention in
             a way that is not understood here.
     """
-    capture = _Capture(read=list(base.read), rollout=rollout)
-    with torch.no_grad(), _capturing(model, capture):
-        logits = model.module(inputs_embeds=base.embeddings, use_cache=False).logits[0, list(base.read)]
+    capture, error = _captured(model, base, rollout)
     layers = len(base.keys_values)
     if len(capture.norms) != layers:
         raise IncompatibleModel(
@@ -94,14 +92,25 @@ def transition_rows(
             " through transformers' attention interface; methods with a transition need all of them (kl and"
             " gradient_x_input work)"
         )
-    error = (logits.double().log_softmax(-1) - base.log_probs).abs().max()
     if not error < 1e-2:
         raise IncompatibleModel(
             f"{model.identity.name} ({type(model.module).__name__}): captured attention gives log-probabilities"
-            f" {float(error):.2g} nats away from the model's own; its attention has a term not known here"
+            f" {error:.2g} nats away from the model's own; its attention has a term not known here"
         )
     rows = capture.transition()[:, list(positions)].double().cpu()
     return rows / rows.sum(-1, keepdim=True)
+
+
+def capture_error(model: LoadedModel, base: BasePass) -> float:
+    """How far the captured pass's log-probabilities are from the model's own: the largest difference, nats."""
+    return _captured(model, base, "suffix")[1]
+
+
+def _captured(model: LoadedModel, base: BasePass, rollout: Rollout) -> tuple[_Capture, float]:
+    capture = _Capture(read=list(base.read), rollout=rollout)
+    with torch.no_grad(), _capturing(model, capture):
+        logits = model.module(inputs_embeds=base.embeddings, use_cache=False).logits[0, list(base.read)]
+    return capture, float((logits.double().log_softmax(-1) - base.log_probs).abs().max())
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`heta attribute`, `heta methods` and `heta model`, on a tiny model in a folder."""
+"""`heta attribute`, `heta doctor`, `heta methods` and `heta model`, on a tiny model in a folder."""
 
 import json
 import subprocess
@@ -8,21 +8,26 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from helpers.tiny_models import PROMPT, TARGET, tiny_model
-from heta import METHODS, create_method, prepare
+from helpers.tiny_models import PROMPT, TARGET, tiny_model, tiny_tokenizer
+from heta import METHODS, Attribution, create_method, generate, prepare
 from heta.cli import cli
-from heta.errors import ConfigError, HetaError, InputError
+from heta.errors import ConfigError, HetaError, IncompatibleModel, InputError
 from heta.quiet import quiet_transformers
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HETA_CACHE", str(tmp_path / "cache"))
-    model = tiny_model(dtype="float32")
+    return save(tmp_path / "tiny")
+
+
+def save(folder: Path, chat_template: str | None = None) -> Path:
+    model, tokenizer = tiny_model(dtype="float32"), tiny_tokenizer()
+    tokenizer.chat_template = chat_template
     with quiet_transformers():
-        model.module.save_pretrained(tmp_path / "tiny")
-    model.tokenizer.save_pretrained(tmp_path / "tiny")
-    return tmp_path / "tiny"
+        model.module.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 def run(*arguments: str, stdin: str | None = None) -> Result:
@@ -50,6 +55,93 @@ def test_text_and_html(folder: Path, tmp_path: Path) -> None:
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+def test_generate_explains_what_the_model_writes(folder: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json"
+    done = run("attribute", PROMPT, "--generate", "4", "--model", str(folder), "--method", "kl", "--save", str(kept))
+    written = generate(tiny_model(dtype="float32"), PROMPT, 4)
+    assert done.stdout.startswith(PROMPT + written.text)
+    assert f"written  {kept}" in done.stdout
+    loaded = Attribution.load(kept)
+    assert loaded.target is not None
+    assert loaded.target.token_ids == written.token_ids
+    assert loaded.notes == ()
+    # --json prints what --save writes.
+    again = run(
+        "attribute", PROMPT, "--generate", "4", "--model", str(folder), "--method", "kl", "--save", str(kept), "--json"
+    )
+    assert json.loads(again.stdout) == json.loads(kept.read_text(encoding="utf-8"))
+
+
+def test_an_end_before_n_tokens_is_told(folder: Path) -> None:
+    free = generate(tiny_model(dtype="float32"), PROMPT, 4).token_ids
+    settings = folder / "generation_config.json"
+    read = json.loads(settings.read_text(encoding="utf-8"))
+    settings.write_text(json.dumps({**read, "eos_token_id": free[2]}), encoding="utf-8")
+    done = run("attribute", PROMPT, "--generate", "4", "--model", str(folder), "--method", "kl", "--json")
+    assert json.loads(done.stdout)["notes"] == ["the model ended its text after 2 of 4 tokens"]
+
+
+def test_a_method_without_a_model_explains_what_the_model_writes(folder: Path) -> None:
+    done = run("attribute", PROMPT, "--generate", "4", "--model", str(folder), "--method", "answer_match", "--json")
+    written = generate(tiny_model(dtype="float32"), PROMPT, 4)
+    assert json.loads(done.stdout)["notes"] == [f"the model wrote {written.text!r}"]
+
+
+def test_a_chat_wraps_the_prompt(tmp_path: Path, folder: Path) -> None:
+    template = "{% for m in messages %}<s>{{ m['role'] }}\n{{ m['content'] }}\n{% endfor %}{{ '<s>assistant\n' }}"
+    chatty = save(tmp_path / "chatty", template)
+    arguments = ("attribute", "the stairs?", "--chat", "--model", str(chatty), "--method", "kl", "--json")
+    read = json.loads(run(*arguments, "--target", "green").stdout)
+    assert read["chat"] == {"before": "<s>user\n", "after": "\n<s>assistant\n"}
+    assert read["prompt"] == "the stairs?"
+    told = json.loads(run(*arguments, "--system", "be brief", "--target", "green").stdout)
+    assert told["chat"]["before"] == "<s>system\nbe brief\n<s>user\n"
+    written = json.loads(run(*arguments, "--generate", "3").stdout)
+    assert written["target"]["answered"]
+    with pytest.raises(IncompatibleModel, match="no chat template"):
+        run("attribute", "the stairs?", "--chat", "--model", str(folder), "--target", "green")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "exactly one of --target and --generate"),
+        (["--target", " x", "--generate", "2"], "exactly one of --target and --generate"),
+        (["--generate", "0"], "0 is not in the range x>=1"),
+        (["--target", " x", "--system", "be brief"], "give --chat as well"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], message: str) -> None:
+    done = run("attribute", PROMPT, *arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+def test_doctor_examines_the_users_model(folder: Path) -> None:
+    done = run("doctor", "--model", str(folder), "--json")
+    read = json.loads(done.stdout)
+    assert (done.exit_code, read["failed"]) == (0, 0), read
+    names = [line["name"] for line in read["findings"]]
+    assert {"torch", "disk space", "model", "cached = uncached", "curvature = double backward"} <= set(names)
+    assert set(read["findings"][0]) == {"name", "status", "figure", "bound", "remedy"}
+
+
+def test_doctor_says_what_fails_and_exits_with_1(folder: Path) -> None:
+    done = run("doctor", "--model", str(folder.parent / "nothing"))
+    assert done.exit_code == 1
+    lines = done.stdout.splitlines()
+    where = next(index for index, line in enumerate(lines) if line.startswith("FAILED"))
+    assert lines[where].split() == ["FAILED", "model", "raised", "ConfigError"]
+    assert "-> model" in lines[where + 1]
+    assert lines[-1].startswith("1 of")
+
+
+def test_doctor_without_a_model_loads_none(folder: Path) -> None:
+    done = run("doctor", "--model", "none")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "all 9 ok"
+
+
 def test_a_method_without_a_model_loads_none() -> None:
     done = run("attribute", PROMPT, "--target", TARGET, "--method", "answer_match", "--model", "/nowhere", "--json")
     assert json.loads(done.stdout)["model"] is None
@@ -62,7 +154,9 @@ def test_a_method_without_a_model_loads_none() -> None:
         (["--option", "probes=1", "--option", "probes=2"], ConfigError, "given twice"),
         (["--option", "probes=many"], ConfigError, "valid integer, got 'many'"),
         (["--option", "rollout=up"], ConfigError, "'suffix' or 'prefix'"),
-        (["--html", "missing/strip.html"], ConfigError, "create it first"),
+        (["--html", "missing/strip.html"], ConfigError, "--html missing/strip.html: .* create it first"),
+        (["--save", "missing/kept.json"], ConfigError, "--save missing/kept.json: .* create it first"),
+        (["--chat", "--method", "random"], ConfigError, "--chat does nothing for method 'random'"),
         (["--method", "hta"], HetaError, "did you mean 'heta'"),
         (["--target", "en"], InputError, "no token boundary"),
     ],
@@ -90,14 +184,16 @@ def test_models_of_the_catalogue(folder: Path) -> None:
         run("model", "get", "gemma3-270m")
 
 
-@pytest.mark.parametrize("command", [["attribute"], ["methods"], ["model"], ["model", "get"], ["model", "list"]])
+@pytest.mark.parametrize(
+    "command", [["attribute"], ["doctor"], ["methods"], ["model"], ["model", "get"], ["model", "list"]]
+)
 def test_help_has_an_example(command: list[str]) -> None:
     assert "Example:" in run(*command, "--help").stdout
 
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys, heta, heta.commands, heta.render\n"
+        "import sys, heta, heta.commands.attribute, heta.commands.doctor, heta.commands.model, heta.commands.methods\n"
         "heavy = {'torch', 'transformers', 'pydantic', 'rich', 'tokenizers'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

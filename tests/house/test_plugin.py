@@ -21,13 +21,17 @@ shout = "heta_shout:Shout"
 
 [project.entry-points."heta.commands"]
 shout = "heta_shout:shout"
+
+[project.entry-points."heta.checks"]
+shout = "heta_shout:voice"
 """
 
-# The ten-line example of heta/README.md, and a command.
+# The ten-line example of heta/README.md, a command, and a check.
 MODULE = '''\
 import click
 import numpy as np
 
+from heta.doctor import Finding, InstallationCheck
 from heta.methods.base import Method, Scores
 
 
@@ -45,6 +49,9 @@ class Shout(Method):
 def shout():
     """Shout."""
     click.echo("LOUD")
+
+
+voice = InstallationCheck(lambda: Finding("voice", "ok", "90 dB", ">= 80 dB"))
 '''
 
 
@@ -78,3 +85,8 @@ def test_its_method_is_listed_and_scores(site: Path) -> None:
 
 def test_its_command_is_found(site: Path) -> None:
     assert run(site, "-m", "heta", "shout").strip() == "LOUD"
+
+
+def test_its_check_is_among_the_doctors(site: Path) -> None:
+    code = "from heta.doctor import CHECKS; print(*CHECKS.names()[-2:], CHECKS.get('shout').run().figure)"
+    assert run(site, "-c", code).strip() == "disk shout 90 dB"

@@ -1,0 +1,1 @@
+"""Checks that `heta doctor` runs; `heta.doctor` names them."""

@@ -1,0 +1,1 @@
+"""Commands of the attribution library, one module each; `heta` finds them by entry point (`heta.commands`)."""
