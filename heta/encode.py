@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from heta.errors import InputError
 from heta.model import LoadedModel
 from heta.records import Span
+from heta.units import bare
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,7 @@ def check_texts(prompt: str, target: str, unscored: Sequence[Span]) -> None:
 
 def is_unscored(text: str, span: Span, unscored: Sequence[Span]) -> bool:
     """Whether `span`, blanks at its ends aside, is empty or overlaps one of `unscored`."""
-    piece = text[span.start : span.end]
-    if not piece:
-        return True
-    if piece.strip():
-        start = span.start + len(piece) - len(piece.lstrip())
-        span = Span(start, span.start + len(piece.rstrip()))
-    return any(span.overlaps(other) for other in unscored)
+    return span.start == span.end or any(bare(text, span).overlaps(other) for other in unscored)
 
 
 def _target_start(offsets: Sequence[tuple[int, int]], tokens: Sequence[str], prompt: str, target: str) -> int:

@@ -7,9 +7,10 @@ the prefix of every later one. Inputs are embeddings throughout; parameters are 
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from transformers.cache_utils import DynamicCache
+from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from heta.errors import IncompatibleModel, NumericalError
 from heta.model import LoadedModel
@@ -80,16 +81,38 @@ def suffix_start(base: BasePass, position: int) -> int:
     return min(position, base.read[0])
 
 
-def suffix_logits(model: LoadedModel, base: BasePass, start: int, suffix: Tensor) -> Tensor:
-    """Logits `[batch, step, vocab]` with embeddings from `start` on replaced by `suffix` `[batch, pos, d_model]`."""
-    batch = suffix.shape[0]
+def suffix_logits(model: LoadedModel, base: BasePass, start: int, suffix: Tensor, *, removed: int = 0) -> Tensor:
+    """Logits `[batch, step, vocab]` with embeddings from `start` on replaced by `suffix` `[batch, pos, d_model]`.
+
+    Where `removed` positions are left out of the suffix, those behind them move up, the ones that are read among them.
+    """
     cache = DynamicCache()
-    if start > 0:
-        for layer, (keys, values) in enumerate(base.keys_values):
-            cache.update(
-                keys[:, :, :start].expand(batch, -1, -1, -1), values[:, :, :start].expand(batch, -1, -1, -1), layer
-            )
-    return _logits(model, suffix, cache, [position - start for position in base.read])
+    cache.layers = [_Prefix(keys[:, :, :start], values[:, :, :start]) for keys, values in base.keys_values]
+    return _logits(model, suffix, cache, [position - removed - start for position in base.read])
+
+
+class _Prefix(DynamicLayer):  # type: ignore[misc]
+    """Keys and values of the prefix, one copy for the whole batch, for one pass.
+
+    A plain `DynamicLayer` copies the prefix for every row of every layer before the pass and holds the joined keys and
+    values of all layers until its end. Here a layer's are joined when it runs and let go behind it.
+    """
+
+    def __init__(self, keys: Tensor, values: Tensor) -> None:
+        super().__init__()
+        self.keys, self.values = keys, values
+        self.dtype, self.device = keys.dtype, keys.device
+        self.is_initialized = True
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """The prefix's and the new keys and values, `[batch, kv_head, pos, d_head]`; nothing is kept."""
+        if self.keys.shape[-2] == 0:
+            return key_states, value_states
+        batch = key_states.shape[0]
+        return (
+            torch.cat([self.keys.expand(batch, -1, -1, -1), key_states], dim=-2),
+            torch.cat([self.values.expand(batch, -1, -1, -1), value_states], dim=-2),
+        )
 
 
 def target_log_prob(base: BasePass, logits: Tensor) -> Tensor:

@@ -13,16 +13,18 @@ from numpy.typing import NDArray
 from heta.encode import Encoding, check_texts, encode, is_unscored
 from heta.errors import ConfigError, InputError, NumericalError
 from heta.memo import Memo
-from heta.records import Attribution, Span, Target, TargetPolicy
+from heta.records import Attribution, Span, Target, TargetPolicy, Unit
+from heta.units import unit_positions
 from heta.words import segment_words
 
 if TYPE_CHECKING:
     import torch
 
-    from heta.information import Mask
+    from heta.masks import Mask
     from heta.methods.base import Method
     from heta.model import LoadedModel
     from heta.passes import BasePass
+    from heta.perturbation import Perturbation, Reduce
     from heta.transition import Rollout
 
 Array = NDArray[np.float64]
@@ -47,6 +49,7 @@ class Prepared:
         unscored: Sequence[Span] = (),
         policy: TargetPolicy = "answer",
         token_budget: int | None = None,
+        memory_budget: int | None = None,
     ) -> None:
         self.model = model
         self.prompt = prompt
@@ -54,6 +57,7 @@ class Prepared:
         self.unscored = tuple(Span(*span) for span in unscored)
         self.policy = policy
         self.token_budget = token_budget or _token_budget(model)
+        self.memory_budget = memory_budget
         self._memo = Memo()
         self._lock = RLock() if model is None else model.lock
 
@@ -76,6 +80,9 @@ class Prepared:
             result = method.score(self)
             target = self.target if method.needs_model else None
         by_token = method.unit == "token"
+        scored = self.encoding.scored if by_token else self.words_scored
+        if method.needs_model and not by_token:
+            scored = np.array([bool(positions) for positions in self.unit_positions("word")], dtype=np.bool_)
         for name, values in {"score": result.scores, **result.components}.items():
             self._check(method, name, values)
         return Attribution(
@@ -84,7 +91,7 @@ class Prepared:
             model=self.model.identity if method.needs_model and self.model is not None else None,
             unit=method.unit,
             spans=self.encoding.spans if by_token else self.words,
-            scored=self.encoding.scored if by_token else self.words_scored,
+            scored=scored,
             scores=result.scores,
             target=target,
             token_ids=self.encoding.prompt_ids if by_token else None,
@@ -98,7 +105,7 @@ class Prepared:
 
     @cached_property
     def words(self) -> tuple[Span, ...]:
-        """Words of the prompt, the units of methods that use no model."""
+        """Words of the prompt, the units of methods that score words."""
         return segment_words(self.prompt)
 
     @cached_property
@@ -124,6 +131,13 @@ class Prepared:
     def positions(self) -> list[int]:
         """Scored token positions, increasing."""
         return [int(index) for index in np.flatnonzero(self.encoding.scored)]
+
+    def unit_positions(self, unit: Unit) -> tuple[tuple[int, ...], ...]:
+        """The scored tokens of each unit of the prompt, `[unit]`; none where the unit gets no score."""
+        if unit == "token":
+            return tuple((index,) if scored else () for index, scored in enumerate(self.encoding.scored))
+        tokens = unit_positions(self.prompt, self.encoding.spans, self.encoding.scored, self.words)
+        return tuple(found if scored else () for found, scored in zip(tokens, self.words_scored, strict=True))
 
     @property
     def target(self) -> Target:
@@ -159,10 +173,24 @@ class Prepared:
         def compute() -> Array:
             from heta.information import information
 
-            values = information(self._model(), self.base, self.positions, mask=mask, budget=self.token_budget)
+            values = information(self._model(), self.base, self.positions, mask=mask, budget=self._budget())
             return self.spread(values.numpy())
 
         return self._once(("information", mask), compute)
+
+    def perturb(self, perturbations: Sequence["Perturbation"], reduce: "Reduce") -> Array:
+        """`reduce` of the log-probabilities under each perturbation, `[row, ...]` (see `heta.perturbation`)."""
+        from heta.perturbation import perturb
+
+        with self._lock:
+            result = perturb(self._model(), self.base, perturbations, reduce, budget=self._budget())
+        return cast(Array, result.numpy())
+
+    def mask_vector(self, mask: "Mask") -> "torch.Tensor | None":
+        """What a masked token's embedding becomes, `[d_model]`; None where it is left out (see `heta.masks`)."""
+        from heta.masks import mask_vector
+
+        return mask_vector(self._model(), self.base, mask)
 
     def curvature(self, *, one_pass: bool, probes: int, seed: int, step: float) -> Array:
         """S, >= 0: exact blocks by finite differences, or the one-pass stand-in (see `heta.curvature`)."""
@@ -179,7 +207,7 @@ class Prepared:
                 probes=probes,
                 seed=seed,
                 step=step,
-                budget=self.token_budget,
+                budget=self._budget(backward=True),
             )
             return self.spread(values.numpy())
 
@@ -233,6 +261,16 @@ class Prepared:
             raise ConfigError("this prompt was prepared without a model; give one to prepare()")
         return self.model
 
+    def _budget(self, *, backward: bool = False) -> int:
+        """Tokens in one pass: the token budget, or fewer where the memory budget asks for that."""
+        if self.memory_budget is None:
+            return self.token_budget
+        from heta.memory import budget_tokens, row_cost
+
+        cost = row_cost(self._model(), self.base, backward=backward)
+        first = min(self.positions[0], self.base.read[0])
+        return min(self.token_budget, budget_tokens(cost, self.memory_budget, first, self.base.length))
+
     def _once(self, key: Hashable, compute: Callable[[], T]) -> T:
         with self._lock:
             return self._memo.get(key, compute)
@@ -257,6 +295,7 @@ def prepare(
     unscored: Sequence[Span] = (),
     policy: TargetPolicy = "answer",
     token_budget: int | None = None,
+    memory_budget: int | None = None,
 ) -> Prepared:
     """Make one prompt and target ready for methods; a pass that several methods need runs once.
 
@@ -269,11 +308,14 @@ def prepare(
             `model` the model's own greedy continuation, as many tokens long.
         token_budget: most tokens in one forward pass (default: 512 on a CPU, 8192 elsewhere); changes speed and
             memory, results only by rounding.
+        memory_budget: most bytes that one batch of passes may take beside the weights and the full pass, by estimate;
+            lowers the token budget where that would take more.
 
     Raises:
         InputError: texts or spans that cannot be used, a target the tokenizer cannot isolate, a prompt longer than
             the model's window, nothing to score.
-        ConfigError: an unknown policy, or one that needs a model.
+        ConfigError: an unknown policy, or one that needs a model; a budget below 1. A memory budget that not even a
+            single row fits is refused when a method needs one.
     """
     if policy == "each":
         raise ConfigError("policy 'each' is not available yet; allowed are " + ", ".join(POLICIES))
@@ -281,9 +323,19 @@ def prepare(
         raise ConfigError(f"policy is {policy!r}, allowed are {', '.join(POLICIES)}")
     if token_budget is not None and token_budget < 1:
         raise ConfigError(f"token_budget is {token_budget}, it must be at least 1")
+    if memory_budget is not None and memory_budget < 1:
+        raise ConfigError(f"memory_budget is {memory_budget}, it must be at least 1 byte")
     spans = tuple(Span(*span) for span in unscored)
     check_texts(prompt, target, spans)
-    prepared = Prepared(model, prompt, target, unscored=spans, policy=policy, token_budget=token_budget)
+    prepared = Prepared(
+        model,
+        prompt,
+        target,
+        unscored=spans,
+        policy=policy,
+        token_budget=token_budget,
+        memory_budget=memory_budget,
+    )
     if model is None and policy == "model":
         raise ConfigError("policy 'model' needs a model to ask for its own continuation")
     if model is not None:
