@@ -39,7 +39,7 @@ class RowCost:
         return (length - start) * self.token + start * self.cached + self.logits
 
     def tokens(self, start: int, length: int) -> int:
-        """The same in computed tokens, rounded up: what a budget counts."""
+        """The same in computed tokens, rounded up."""
         return math.ceil(self.bytes(start, length) / self.token)
 
 
@@ -77,7 +77,8 @@ def budget_tokens(cost: RowCost, memory: int, start: int, length: int) -> int:
 
     Args:
         cost: of one row.
-        memory: bytes that a batch may take beside weights and the full pass.
+        memory: bytes that a batch may take beside weights, the full pass and what a reduction of log-probabilities
+            adds (see `heta.perturbation`: some 16 MB, or one row's where that is more).
         start: where the longest row begins to be computed.
         length: positions of that row.
 
@@ -90,8 +91,7 @@ def budget_tokens(cost: RowCost, memory: int, start: int, length: int) -> int:
             f"memory_budget is {memory} bytes, a single row of {length - start} tokens behind {start} cached ones needs"
             f" about {need}; allow at least that or shorten the prompt"
         )
-    # `tokens` rounds each row up, so the budget is rounded up for the row that fits alone.
-    return max(memory // cost.token, cost.tokens(start, length))
+    return memory // cost.token
 
 
 def run_rows(
@@ -130,8 +130,10 @@ def run_rows(
     done, failed = 0, 0
     while done < len(order):
         first = order[done]
-        tokens = cost.tokens(begins[first], base.length - lacking[first])
-        alike = [row for row in order[done : done + max(1, budget // tokens)] if lacking[row] == lacking[first]]
+        length = base.length - lacking[first]
+        tokens = cost.tokens(begins[first], length)
+        fitting = max(1, budget * cost.token // cost.bytes(begins[first], length))
+        alike = [row for row in order[done : done + fitting] if lacking[row] == lacking[first]]
         part = _attempt(run, alike, begins[first], tokens)
         if part is None:
             failed = failed or len(alike) * tokens

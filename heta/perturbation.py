@@ -19,8 +19,8 @@ Tensor = torch.Tensor
 Reduce = Callable[[Tensor], Tensor]
 """What to keep of log-probabilities `[row, step, vocab]` (float64, nats, on the model's device): `[row, ...]`."""
 
-# float64 log-probabilities that are there at once: 16 MB, and a few temporaries of that size in a reduction.
-_BLOCK = 2**21
+# float64 log-probabilities that are there at once: 4 MB, and a few temporaries of that size in a reduction.
+_BLOCK = 2**19
 
 
 @dataclass(frozen=True, eq=False)
