@@ -33,6 +33,8 @@ class RowCost:
     """Of a token of the prefix: its keys and values are joined with every row's own."""
     logits: int
     """Of the row's logits."""
+    pair: int = 0
+    """Of a computed token and one it may look at, in the mask that all rows of a batch share."""
 
     def bytes(self, start: int, length: int) -> int:
         """Of a row of `length` positions that is computed from `start` on."""
@@ -42,9 +44,16 @@ class RowCost:
         """The same in computed tokens, rounded up."""
         return math.ceil(self.bytes(start, length) / self.token)
 
+    def mask(self, start: int, length: int) -> int:
+        """Of the mask of a batch of such rows, however many."""
+        return (length - start) * length * self.pair
+
 
 def row_cost(model: LoadedModel, base: BasePass, *, backward: bool = False) -> RowCost:
     """Estimate what a row of `suffix_logits` takes at its peak: 1.0 to 2.5 times what two-layer models really take.
+
+    A model whose attention does not go through transformers' attention interface makes masks for every row, which
+    are not counted: a long prompt may take more there.
 
     Args:
         model: the model; its config tells the widths.
@@ -69,7 +78,8 @@ def row_cost(model: LoadedModel, base: BasePass, *, backward: bool = False) -> R
         # One layer at a time: the residual stream and its norm beside the wider of attention and feed-forward.
         token = 3 * width + max(3 * query_width + 2 * key_width + cached, 4 * inner)
     logits = base.log_probs.numel() * (3 if backward else 2)
-    return RowCost(token=token * item, cached=cached * item, logits=logits * item)
+    # A mask of one byte each, and the same in numbers.
+    return RowCost(token=token * item, cached=cached * item, logits=logits * item, pair=1 + item)
 
 
 def budget_tokens(cost: RowCost, memory: int, start: int, length: int) -> int:
@@ -85,13 +95,14 @@ def budget_tokens(cost: RowCost, memory: int, start: int, length: int) -> int:
     Raises:
         ConfigError: not even that row fits.
     """
-    need = cost.bytes(start, length)
+    mask = cost.mask(start, length)
+    need = cost.bytes(start, length) + mask
     if memory < need:
         raise ConfigError(
             f"memory_budget is {memory} bytes, a single row of {length - start} tokens behind {start} cached ones needs"
             f" about {need}; allow at least that or shorten the prompt"
         )
-    return memory // cost.token
+    return (memory - mask) // cost.token
 
 
 def run_rows(

@@ -14,6 +14,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from heta.errors import IncompatibleModel, NumericalError
 from heta.model import LoadedModel
+from heta.shared_mask import shared_mask
 
 Tensor = torch.Tensor
 
@@ -88,7 +89,8 @@ def suffix_logits(model: LoadedModel, base: BasePass, start: int, suffix: Tensor
     """
     cache = DynamicCache()
     cache.layers = [_Prefix(keys[:, :, :start], values[:, :, :start]) for keys, values in base.keys_values]
-    return _logits(model, suffix, cache, [position - removed - start for position in base.read])
+    with shared_mask(model):
+        return _logits(model, suffix, cache, [position - removed - start for position in base.read])
 
 
 class _Prefix(DynamicLayer):  # type: ignore[misc]

@@ -11,11 +11,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from helpers import oracles
 from helpers.tiny_models import FAMILIES, PROMPT, TARGET, tiny_model
-from heta import create_method, prepare
+from heta import LoadedModel, create_method, prepare
 from heta.errors import ConfigError, HetaError, OutOfMemory
 from heta.memory import RowCost, budget_tokens, is_out_of_memory, row_cost, run_rows
-from heta.passes import BasePass, suffix_logits, target_log_prob
+from heta.passes import BasePass, base_pass, suffix_logits, target_log_prob
 from heta.perturbation import Perturbation, perturbed_log_probs
 
 Tensor = torch.Tensor
@@ -49,9 +50,7 @@ class Alive(TorchDispatchMode):
         self._now -= size
 
 
-def peak(family: str, start: int, rows: int, backward: bool) -> int:
-    model = tiny_model(family, dtype="float32")
-    base = base_of(family, "float32")
+def peak(model: LoadedModel, base: BasePass, start: int, rows: int, backward: bool) -> int:
     suffix = base.embeddings[:, start:].repeat(rows, 1, 1)
     with Alive() as alive, torch.set_grad_enabled(backward):
         log_prob = target_log_prob(base, suffix_logits(model, base, start, suffix.requires_grad_(backward)))
@@ -67,12 +66,48 @@ def base_of(family: str = "llama", dtype: str = "float64") -> BasePass:
 @pytest.mark.parametrize("backward", [False, True])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_estimate_of_a_row_is_near_what_is_alive(family: str, backward: bool) -> None:
-    base = base_of(family, "float32")
-    cost = row_cost(tiny_model(family, dtype="float32"), base, backward=backward)
+    model, base = tiny_model(family, dtype="float32"), base_of(family, "float32")
+    cost = row_cost(model, base, backward=backward)
     for start in (1, 10, base.read[0]):
         # What a further row adds; the batch's masks and position ids are no row's.
-        real = (peak(family, start, 60, backward) - peak(family, start, 20, backward)) / 40
+        real = (peak(model, base, start, 60, backward) - peak(model, base, start, 20, backward)) / 40
         assert 0.95 <= cost.bytes(start, base.length) / real <= 2.6, (start, real)
+
+
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("family", ["llama", "gemma3"])
+def test_a_row_grows_no_faster_than_its_length(family: str, backward: bool) -> None:
+    # A mask of its own would add 300 * 300 * 4 bytes to a row, more than all the rest of it.
+    model = tiny_model(family, dtype="float32")
+    base = base_pass(model, [2 + 7 * index % 350 for index in range(300)], [299], [5])
+    cost = row_cost(model, base, backward=backward)
+    for start in (1, 150, 298):
+        real = (peak(model, base, start, 8, backward) - peak(model, base, start, 4, backward)) / 4
+        assert 0.95 <= cost.bytes(start, 300) / real <= 2.6, (start, real)
+
+
+def test_the_mask_is_shared_only_while_a_pass_runs() -> None:
+    # GPT-2: norms of the Llama type round to float32 inside.
+    model = tiny_model("gpt2")
+    seen: list[str] = []
+
+    def entered(*_: object) -> None:
+        seen.append(model.module.config._attn_implementation)
+        raise RuntimeError("no")
+
+    handle = model.module.register_forward_pre_hook(entered)
+    base = base_of("gpt2")
+    try:
+        with pytest.raises(RuntimeError, match="no"):
+            suffix_logits(model, base, 3, base.embeddings[:, 3:])
+    finally:
+        handle.remove()
+    assert seen == ["heta_shared_mask"]
+    assert model.module.config._attn_implementation == "sdpa"
+    with oracles.eager(model):
+        plain = suffix_logits(model, base, 3, base.embeddings[:, 3:])
+        assert model.module.config._attn_implementation == "eager"
+    torch.testing.assert_close(plain.log_softmax(-1)[0], base.log_probs, atol=1e-9, rtol=0)
 
 
 def test_a_row_in_tokens() -> None:
@@ -83,13 +118,13 @@ def test_a_row_in_tokens() -> None:
 
 
 def test_a_prefix_is_kept_once_for_all_rows() -> None:
-    # 100 rows of the last position: copies of a prefix of 19 in both layers would take 100 * 19 * 2 layers * 2 * 16
-    # floats of keys and values more than one layer's.
-    base = base_of("llama", "float32")
-    start, width = base.read[0], base.keys_values[0][0].shape[1] * base.keys_values[0][0].shape[3]
-    both_layers = 100 * start * 2 * 2 * width * 4
-    # One layer's for the rows, and once more with a copy a query head (4 heads on 2 groups).
-    assert peak("llama", start, 100, False) < 1.5 * both_layers + 100 * 3 * base.log_probs.numel() * 4
+    # 100 rows of the last position behind a prefix of 59, two layers. Copies of keys and values for every row of both
+    # layers, and as much again once they are joined with the row's own, would be four times what one layer needs.
+    model = tiny_model("gpt2", dtype="float32")
+    base = base_pass(model, [2 + 7 * index % 350 for index in range(60)], [59], [5])
+    keys = base.keys_values[0][0]
+    one_layer = 100 * 2 * 59 * keys.shape[1] * keys.shape[3] * keys.element_size()
+    assert one_layer < peak(model, base, 59, 100, False) < 1.5 * one_layer
 
 
 class Recorder:
@@ -220,6 +255,15 @@ def test_the_engine_survives_a_model_that_runs_out(caplog: pytest.LogCaptureFixt
     assert record.levelno == logging.WARNING
 
 
+def test_a_mask_comes_off_the_memory() -> None:
+    cost = RowCost(token=100, cached=10, logits=250, pair=5)
+    # 8 computed tokens that may look at 12: 480 bytes for the batch's mask, so 1570 for a single row.
+    assert cost.mask(4, 12) == 480
+    assert budget_tokens(cost, 5480, 4, 12) == 50
+    with pytest.raises(ConfigError, match="needs about 1570"):
+        budget_tokens(cost, 1569, 4, 12)
+
+
 def test_memory_in_tokens_and_what_is_needed() -> None:
     cost = RowCost(token=100, cached=10, logits=250)
     assert budget_tokens(cost, 5000, 4, 12) == 50
@@ -234,9 +278,10 @@ def test_prepare_takes_a_memory_budget() -> None:
     model = tiny_model()
     free = prepare(model, PROMPT, TARGET)
     cost = row_cost(model, free.base)
-    need = cost.bytes(free.positions[0], free.base.length)
-    # A budget counts whole tokens.
-    tight = prepare(model, PROMPT, TARGET, memory_budget=3 * need + cost.token)
+    first, length = free.positions[0], free.base.length
+    need = cost.bytes(first, length) + cost.mask(first, length)
+    # Two rows more; a budget counts whole tokens.
+    tight = prepare(model, PROMPT, TARGET, memory_budget=need + 2 * cost.bytes(first, length) + cost.token)
     sizes: list[int] = []
     handle = model.module.register_forward_pre_hook(
         lambda _module, _args, kwargs: sizes.append(len(kwargs["inputs_embeds"])), with_kwargs=True
