@@ -50,7 +50,8 @@ def base_pass(model: LoadedModel, input_ids: Sequence[int], read: Sequence[int],
         target_ids: the tokens that are explained, `[step]`.
 
     Raises:
-        IncompatibleModel: the model keeps no plain keys and values for every position.
+        IncompatibleModel: the model keeps no plain keys and values for every position, or does not predict the same
+            behind them.
         NumericalError: the model's own logits are not finite.
     """
     with torch.no_grad():
@@ -68,13 +69,28 @@ def base_pass(model: LoadedModel, input_ids: Sequence[int], read: Sequence[int],
         layers.append((keys, values))
     if not torch.isfinite(logits).all():
         raise NumericalError(f"logits of {model.identity.name} are not finite in {model.dtype}")
-    return BasePass(
+    base = BasePass(
         embeddings=embeddings,
         keys_values=tuple(layers),
         read=tuple(read),
         target_ids=torch.tensor(list(target_ids), device=model.device),
         log_probs=logits[0].double().log_softmax(-1),
     )
+    _check_prefix(model, base)
+    return base
+
+
+def _check_prefix(model: LoadedModel, base: BasePass) -> None:
+    """Every later pass runs behind the kept keys and values: a family that ignores them would give wrong numbers."""
+    start = base.read[0]
+    with torch.no_grad():
+        logits = suffix_logits(model, base, start, base.embeddings[:, start:])
+    error = (logits[0].double().log_softmax(-1) - base.log_probs).abs().max()
+    if not error < 1e-2:
+        raise IncompatibleModel(
+            f"{model.identity.name} ({type(model.module).__name__}): log-probabilities behind a cached prefix differ by"
+            f" {float(error):.2g} nats from the full pass; this family's cache cannot be used"
+        )
 
 
 def suffix_start(base: BasePass, position: int) -> int:

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers.cache_utils import DynamicCache
 
 from helpers import oracles
 from helpers.tiny_models import FAMILIES, PROMPT, TARGET, tiny_model
 from heta import perturbation as engine
 from heta import prepare
-from heta.errors import NumericalError
-from heta.passes import BasePass
+from heta.errors import IncompatibleModel, NumericalError
+from heta.passes import BasePass, base_pass
 from heta.perturbation import Perturbation, perturb, perturbed_log_probs
 
 Tensor = torch.Tensor
@@ -166,6 +167,21 @@ def test_a_prediction_that_is_not_finite_is_named() -> None:
     for reduce in (keep, lambda log_probs: log_probs[:, 0, 0]):
         with pytest.raises(NumericalError, match=r"when positions 3, 5 are changed"):
             perturb(model, base, rows, reduce)
+
+
+def test_a_family_that_ignores_its_cache_is_refused() -> None:
+    model = tiny_model()
+
+    def forget(_module: object, args: object, kwargs: dict[str, Any]) -> tuple[object, dict[str, Any]]:
+        known = kwargs["past_key_values"].get_seq_length()
+        return args, {**kwargs, "past_key_values": DynamicCache()} if known else kwargs
+
+    handle = model.module.register_forward_pre_hook(forget, with_kwargs=True)
+    try:
+        with pytest.raises(IncompatibleModel, match=r"tiny-llama .* behind a cached prefix differ"):
+            base_pass(model, [1, 20, 30, 40], [3], [5])
+    finally:
+        handle.remove()
 
 
 def test_through_prepared() -> None:
