@@ -264,6 +264,34 @@ def test_a_mask_comes_off_the_memory() -> None:
         budget_tokens(cost, 1569, 4, 12)
 
 
+def test_rows_of_gradients_run_through_the_same_scheduler(caplog: pytest.LogCaptureFixture) -> None:
+    model, base = tiny_model(), base_of()
+    positions = list(range(1, base.read[0] + 1))
+    sizes: list[int] = []
+
+    def run(rows: list[int], start: int) -> Tensor:
+        """Gradient of log p(target) in each row's own embedding, 1 % larger than it was."""
+        sizes.append(len(rows))
+        where = torch.tensor([positions[row] for row in rows])
+        block = (1.01 * base.embeddings[0, where]).requires_grad_(True)
+        place = (torch.arange(len(rows)), where - start)
+        suffix = base.embeddings[:, start:].repeat(len(rows), 1, 1).index_put(place, block)
+        log_prob = target_log_prob(base, suffix_logits(model, base, start, suffix))
+        if suffix[:, :, 0].numel() > 100:
+            # With the whole graph in memory, which the next attempt must not find there.
+            torch.empty(2**50)
+        (result,) = torch.autograd.grad(log_prob.sum(), block)
+        return result
+
+    cost = row_cost(model, base, backward=True)
+    alone = run_rows(base, cost, positions, 1, run)
+    assert sizes == [1] * len(positions)
+    together = run_rows(base, cost, positions, 10**6, run)
+    torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-7)
+    assert together.shape == (len(positions), base.embeddings.shape[-1])
+    assert len(caplog.records) == 1
+
+
 def test_memory_in_tokens_and_what_is_needed() -> None:
     cost = RowCost(token=100, cached=10, logits=250)
     assert budget_tokens(cost, 5000, 4, 12) == 50
