@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heta.api import attribute
+    from heta.budget import Budget
     from heta.continuation import generate
     from heta.methods.base import METHODS, Method, create_method
     from heta.model import LoadedModel, load_model, wrap_model
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "Attribution",
+    "Budget",
     "ChatText",
     "Continuation",
     "LoadedModel",
@@ -36,6 +38,7 @@ __all__ = [
 _HOMES = {
     "METHODS": "heta.methods.base",
     "Attribution": "heta.records",
+    "Budget": "heta.budget",
     "ChatText": "heta.records",
     "Continuation": "heta.records",
     "LoadedModel": "heta.model",

@@ -15,6 +15,7 @@ from heta.chat import Token, chat_tokens
 from heta.errors import InputError
 from heta.model import LoadedModel
 from heta.records import ChatText, Continuation, Span
+from heta.units import bare
 
 
 @dataclass(frozen=True)
@@ -145,13 +146,7 @@ def _check_characters(name: str, text: str) -> None:
 
 def is_unscored(text: str, span: Span, unscored: Sequence[Span]) -> bool:
     """Whether `span`, blanks at its ends aside, is empty or overlaps one of `unscored`."""
-    piece = text[span.start : span.end]
-    if not piece:
-        return True
-    if piece.strip():
-        start = span.start + len(piece) - len(piece.lstrip())
-        span = Span(start, span.start + len(piece.rstrip()))
-    return any(span.overlaps(other) for other in unscored)
+    return span.start == span.end or any(bare(text, span).overlaps(other) for other in unscored)
 
 
 def _target_start(model: LoadedModel, tokens: Sequence[Token], prompt: str, target: str, chat: ChatText | None) -> int:

@@ -6,6 +6,7 @@
       InputError(ValueError)          a text, target or file that cannot be used
       IncompatibleModel               a model or tokenizer the method cannot work with
       NumericalError                  a number that is not finite
+      OutOfMemory(MemoryError)        a single pass that does not fit
       MissingDependency(ImportError)  an optional package that is not installed
 
 Further packages add their own leaves below `HetaError`. A message is one line and says what is wrong,
@@ -44,6 +45,10 @@ class IncompatibleModel(HetaError):
 
 class NumericalError(HetaError):
     """A computation gave a number that is not finite; names the layer or token and the dtype."""
+
+
+class OutOfMemory(HetaError, MemoryError):
+    """Not even the smallest batch fits; names its size and what to make smaller."""
 
 
 class MissingDependency(HetaError, ImportError):

@@ -1,52 +1,98 @@
 """Information I_i: how far the model's prediction moves when token i is masked (HETA, arXiv 2604.13258, Eq. 4).
 
-I_i = sum over target steps of KL(p(.|x) || p(.|x with token i's embedding masked)), whole vocabulary, nats, >= 0.
+I_i = sum over target steps of KL(p(.|x) || p(.|x with token i masked)), whole vocabulary, nats, >= 0.
+
+Against a foil, a step's p is that of the target token among the two, p(target | target or foil): the divergence of two
+coins instead of two vocabularies, which leaves out all that moves without telling the two apart.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
+from torch.nn.functional import logsigmoid
 
+from heta.masks import Mask, mask_vector
 from heta.model import LoadedModel
-from heta.passes import BasePass, row_batches, suffix_logits, suffix_start
+from heta.passes import BasePass
+from heta.perturbation import Perturbation, Reduce, chosen_log_probs, perturb
 
-Mask = Literal["zero"]
+Tensor = torch.Tensor
 
 
-def information_rows(
+def information(
     model: LoadedModel,
     base: BasePass,
     positions: Sequence[int],
     *,
     mask: Mask = "zero",
-    foil_ids: torch.Tensor | None = None,
+    foil_ids: Tensor | None = None,
     budget: int = 512,
-) -> torch.Tensor:
-    """I_i of each of `positions` (increasing), `[step, position]` float64, nats.
+) -> Tensor:
+    """I_i of each of `positions`, `[position]` float64, nats, summed over the target's steps.
+
+    Arguments and errors as for `information_by_step`.
+    """
+    return information_by_step(model, base, positions, mask=mask, foil_ids=foil_ids, budget=budget).sum(0)
+
+
+def information_by_step(
+    model: LoadedModel,
+    base: BasePass,
+    positions: Sequence[int],
+    *,
+    mask: Mask = "zero",
+    foil_ids: Tensor | None = None,
+    budget: int = 512,
+) -> Tensor:
+    """Each target step's share of I_i, `[step, position]` float64, nats, >= 0.
 
     Args:
         model: the model.
         base: its full pass; target tokens are read as given (teacher forcing).
-        positions: input positions to mask, one at a time.
-        mask: what a masked token's embedding becomes; `zero`, as the paper has it.
+        positions: input positions to mask, one at a time, any of them in any order; none changes another's value.
+        mask: what a masked token's embedding becomes (see `heta.masks`).
+        foil_ids: `[step]`, the token to contrast each target token with; a foil that is the target token itself gives
+            0. Without it, the whole vocabulary counts.
         budget: most tokens in one pass; changes speed and memory only.
+
+    Raises:
+        ConfigError: a mask that this tokenizer does not have.
+        ValueError: not one foil a step.
+        NumericalError: a masked prediction is not finite.
     """
-    if mask != "zero":
-        raise ValueError(f"mask is {mask!r}, allowed is 'zero'")
-    result = torch.empty(len(base.read), len(positions), dtype=torch.float64)
-    for rows in row_batches(base, positions, budget):
-        where = [positions[row] for row in rows]
-        start = suffix_start(base, where[0])
-        suffix = base.embeddings[:, start:].repeat(len(rows), 1, 1)
-        suffix[torch.arange(len(rows)), torch.tensor(where) - start] = 0
-        with torch.no_grad():
-            logits = suffix_logits(model, base, start, suffix)
-        for row, masked in zip(rows, logits, strict=True):
-            result[:, row] = _divergence(base.log_probs, masked.double().log_softmax(-1))
+    vector = mask_vector(model, base, mask)
+    rows = [Perturbation((position,), vector) for position in positions]
+    reduce = _divergence(base) if foil_ids is None else _contrast(base, foil_ids)
     # Rounding of two sums to 1 can leave -1e-16 where nothing moved.
-    return result.clamp_min(0.0)
+    return perturb(model, base, rows, reduce, budget=budget).T.clamp_min(0.0)
 
 
-def _divergence(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
-    return (log_p.exp() * (log_p - log_q)).sum(-1)
+def _divergence(base: BasePass) -> Reduce:
+    log_p = base.log_probs
+    p = log_p.exp()
+
+    def reduce(log_q: Tensor) -> Tensor:
+        return (p * (log_p - log_q)).sum(-1)
+
+    return reduce
+
+
+def _contrast(base: BasePass, foil_ids: Tensor) -> Reduce:
+    if foil_ids.shape != base.target_ids.shape:
+        raise ValueError(f"foil_ids have shape {tuple(foil_ids.shape)}, the target {tuple(base.target_ids.shape)}")
+    foils = foil_ids.to(base.target_ids)
+
+    def log_odds(log_probs: Tensor) -> Tensor:
+        """log p(target) - log p(foil), `[row, step]`."""
+        index = foils.expand(log_probs.shape[0], -1).unsqueeze(-1)
+        return chosen_log_probs(base, log_probs) - log_probs.gather(-1, index).squeeze(-1)
+
+    clean = log_odds(base.log_probs[None])
+
+    def reduce(log_q: Tensor) -> Tensor:
+        moved = log_odds(log_q)
+        target = clean.sigmoid() * (logsigmoid(clean) - logsigmoid(moved))
+        foil = (-clean).sigmoid() * (logsigmoid(-clean) - logsigmoid(-moved))
+        return target + foil
+
+    return reduce

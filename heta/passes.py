@@ -5,14 +5,16 @@ the prefix of every later one. Inputs are embeddings throughout; parameters are 
 """
 
 import inspect
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from transformers.cache_utils import DynamicCache
+from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from heta.errors import IncompatibleModel, NumericalError
 from heta.model import LoadedModel
+from heta.shared_mask import shared_mask
 
 Tensor = torch.Tensor
 
@@ -48,7 +50,8 @@ def base_pass(model: LoadedModel, input_ids: Sequence[int], read: Sequence[int],
         target_ids: the tokens that are explained, `[step]`.
 
     Raises:
-        IncompatibleModel: the model keeps no plain keys and values for every position.
+        IncompatibleModel: the model keeps no plain keys and values for every position, or does not predict the same
+            behind them.
         NumericalError: the model's own logits are not finite.
     """
     with torch.no_grad():
@@ -66,13 +69,28 @@ def base_pass(model: LoadedModel, input_ids: Sequence[int], read: Sequence[int],
         layers.append((keys, values))
     if not torch.isfinite(logits).all():
         raise NumericalError(f"logits of {model.identity.name} are not finite in {model.dtype}")
-    return BasePass(
+    base = BasePass(
         embeddings=embeddings,
         keys_values=tuple(layers),
         read=tuple(read),
         target_ids=torch.tensor(list(target_ids), device=model.device),
         log_probs=logits[0].double().log_softmax(-1),
     )
+    _check_prefix(model, base)
+    return base
+
+
+def _check_prefix(model: LoadedModel, base: BasePass) -> None:
+    """Every later pass runs behind the kept keys and values: a family that ignores them would give wrong numbers."""
+    start = base.read[0]
+    with torch.no_grad():
+        logits = suffix_logits(model, base, start, base.embeddings[:, start:])
+    error = (logits[0].double().log_softmax(-1) - base.log_probs).abs().max()
+    if not error < 1e-2:
+        raise IncompatibleModel(
+            f"{model.identity.name} ({type(model.module).__name__}): log-probabilities behind a cached prefix differ by"
+            f" {float(error):.2g} nats from the full pass; this family's cache cannot be used"
+        )
 
 
 def suffix_start(base: BasePass, position: int) -> int:
@@ -80,16 +98,39 @@ def suffix_start(base: BasePass, position: int) -> int:
     return min(position, base.read[0])
 
 
-def suffix_logits(model: LoadedModel, base: BasePass, start: int, suffix: Tensor) -> Tensor:
-    """Logits `[batch, step, vocab]` with embeddings from `start` on replaced by `suffix` `[batch, pos, d_model]`."""
-    batch = suffix.shape[0]
+def suffix_logits(model: LoadedModel, base: BasePass, start: int, suffix: Tensor, *, removed: int = 0) -> Tensor:
+    """Logits `[batch, step, vocab]` with embeddings from `start` on replaced by `suffix` `[batch, pos, d_model]`.
+
+    Where `removed` positions are left out of the suffix, those behind them move up, the ones that are read among them.
+    """
     cache = DynamicCache()
-    if start > 0:
-        for layer, (keys, values) in enumerate(base.keys_values):
-            cache.update(
-                keys[:, :, :start].expand(batch, -1, -1, -1), values[:, :, :start].expand(batch, -1, -1, -1), layer
-            )
-    return _logits(model, suffix, cache, [position - start for position in base.read])
+    cache.layers = [_Prefix(keys[:, :, :start], values[:, :, :start]) for keys, values in base.keys_values]
+    with shared_mask(model):
+        return _logits(model, suffix, cache, [position - removed - start for position in base.read])
+
+
+class _Prefix(DynamicLayer):  # type: ignore[misc]
+    """Keys and values of the prefix, one copy for the whole batch, for one pass.
+
+    A plain `DynamicLayer` copies the prefix for every row of every layer before the pass and holds the joined keys and
+    values of all layers until its end. Here a layer's are joined when it runs and let go behind it.
+    """
+
+    def __init__(self, keys: Tensor, values: Tensor) -> None:
+        super().__init__()
+        self.keys, self.values = keys, values
+        self.dtype, self.device = keys.dtype, keys.device
+        self.is_initialized = True
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """The prefix's and the new keys and values, `[batch, kv_head, pos, d_head]`; nothing is kept."""
+        if self.keys.shape[-2] == 0:
+            return key_states, value_states
+        batch = key_states.shape[0]
+        return (
+            torch.cat([self.keys.expand(batch, -1, -1, -1), key_states], dim=-2),
+            torch.cat([self.values.expand(batch, -1, -1, -1), value_states], dim=-2),
+        )
 
 
 def target_log_prob(base: BasePass, logits: Tensor) -> Tensor:
@@ -97,24 +138,6 @@ def target_log_prob(base: BasePass, logits: Tensor) -> Tensor:
     steps = base.target_ids.expand(logits.shape[0], -1).unsqueeze(-1)
     chosen = logits.gather(-1, steps).squeeze(-1)
     return (chosen - logits.logsumexp(-1)).sum(-1)
-
-
-def row_batches(base: BasePass, positions: Sequence[int], budget: int) -> Iterator[range]:
-    """Ranges of consecutive rows that run together, each row from its range's first position to the end.
-
-    Args:
-        base: the full pass.
-        positions: first changed position of each row, not decreasing.
-        budget: most tokens in one pass; a single row longer than that still runs, alone.
-    """
-    # Wide vocabularies outgrow the hidden states: a row's logits are counted as tokens too.
-    length = base.length + base.log_probs.numel() // 65536
-    begin = 0
-    while begin < len(positions):
-        rows = max(1, budget // max(1, length - positions[begin]))
-        end = min(len(positions), begin + rows)
-        yield range(begin, end)
-        begin = end
 
 
 def greedy_tokens(model: LoadedModel, base: BasePass, count: int, *, stop: Collection[int] = ()) -> list[int]:

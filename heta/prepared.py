@@ -1,7 +1,7 @@
 """One model, prompt and target, ready for any number of methods: expensive passes run once and are shared."""
 
-import sys
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from threading import RLock
@@ -10,24 +10,28 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from heta.budget import Budget
 from heta.chat import chat_around
 from heta.encode import Encoding, check_texts, encode, is_unscored
-from heta.errors import ConfigError, InputError, NumericalError
-from heta.memo import Memo
-from heta.records import Attribution, ChatText, Continuation, Span, Target, TargetPolicy
+from heta.errors import ConfigError, InputError
+from heta.isolated import in_windows
+from heta.memo import Bill, Memo
+from heta.records import Attribution, ChatText, Continuation, Span, Target, TargetPolicy, Unit
 from heta.target import Explained, TargetChoice, explained
-from heta.windows import Windows, mean_over
+from heta.units import unit_positions
+from heta.windows import Windows
 from heta.words import segment_words
 
 if TYPE_CHECKING:
     import torch
 
     from heta.curvature.options import CurvatureOptions
-    from heta.information import Mask
+    from heta.masks import Mask
     from heta.methods.base import Method
     from heta.model import LoadedModel
     from heta.objective import Objective
     from heta.passes import BasePass
+    from heta.perturbation import Perturbation, Reduce
     from heta.screening import Score, Screened
     from heta.transition import Rollout
 
@@ -51,7 +55,7 @@ class Prepared:
         *,
         unscored: Sequence[Span] = (),
         choice: TargetChoice | None = None,
-        token_budget: int | None = None,
+        budget: Budget | None = None,
         chat: ChatText | None = None,
     ) -> None:
         self.model = model
@@ -61,7 +65,7 @@ class Prepared:
         self.chat = chat
         self.unscored = tuple(Span(*span) for span in unscored)
         self.choice = choice or TargetChoice()
-        self.token_budget = token_budget or _token_budget(model)
+        self.budget = budget or Budget()
         self._memo = Memo()
         self._lock = RLock() if model is None else model.lock
 
@@ -75,47 +79,18 @@ class Prepared:
 
         Raises:
             ConfigError: the method needs a model and there is none.
-            InputError: the method scores words and the prompt has none.
+            InputError: the method scores words and none is left to score.
             NumericalError: a score is not finite.
         """
-        if method.needs_model and self.model is None:
-            raise ConfigError(f"method {method.name!r} needs a model; give one to prepare()")
-        if method.unit == "word":
-            self.check_words()
-        device = self.model.device if self.model is not None and method.needs_model else None
-        gpu = device if device is not None and device.type == "cuda" else None
-        if gpu is not None:
-            import torch
+        from heta.attributing import attribute
 
-            torch.cuda.reset_peak_memory_stats(gpu)
+        return attribute(self, method)
+
+    @contextmanager
+    def bill(self) -> Iterator[Bill]:
+        """Hold the model and account for what the work inside would have cost alone."""
         with self._lock, self._memo.bill() as bill:
-            result = method.score(self)
-            target = self.target if method.needs_model else None
-        by_token = method.unit == "token"
-        parts = {"score": result.scores, **result.components}
-        for name, values in parts.items():
-            self._check(method, name, values)
-        rows = {name: values for name, values in parts.items() if values.ndim == 2}
-        return Attribution(
-            method=method.name,
-            signed=method.signed,
-            model=self.model.identity if method.needs_model and self.model is not None else None,
-            unit=method.unit,
-            prompt=self.prompt,
-            spans=self.encoding.spans if by_token else self.words,
-            scored=self.encoding.scored if by_token else self.words_scored,
-            scores=_total(result.scores),
-            target=target,
-            token_ids=self.encoding.prompt_ids if by_token else None,
-            components={name: _total(values) for name, values in result.components.items()},
-            rows=rows,
-            config=method.config,
-            config_hash=method.config_hash,
-            seconds=bill.seconds,
-            peak_memory=_peak_memory(gpu),
-            notes=result.notes,
-            chat=self.chat if method.needs_model else None,
-        )
+            yield bill
 
     @cached_property
     def words(self) -> tuple[Span, ...]:
@@ -159,15 +134,22 @@ class Prepared:
         """Scored token positions, increasing."""
         return [int(index) for index in np.flatnonzero(self.encoding.scored)]
 
+    def unit_positions(self, unit: Unit) -> tuple[tuple[int, ...], ...]:
+        """The scored tokens of each unit of the prompt, `[unit]`; none where the unit gets no score."""
+        if unit == "token":
+            return tuple((index,) if scored else () for index, scored in enumerate(self.encoding.scored))
+        tokens = unit_positions(self.prompt, self.encoding.spans, self.encoding.scored, self.words)
+        return tuple(found if scored else () for found, scored in zip(tokens, self.words_scored, strict=True))
+
     @property
     def target(self) -> Target:
         """The explained tokens with their log-probabilities and ranks, and the model's own continuation there."""
-        return self._once(("target",), self._target)
+        return self.once(("target",), self._target)
 
     @property
     def base(self) -> "BasePass":
         """The one full forward pass."""
-        return self._once(("base",), lambda: self._base(self.encoding.prompt_ids, self.explained))
+        return self.once(("base",), lambda: self._base(self.encoding.prompt_ids, self.explained))
 
     def objective(self, hessian_layer: int | None = None) -> "Objective":
         """What is differentiated, in the embeddings or in the residual stream entering layer L - `hessian_layer`."""
@@ -188,11 +170,11 @@ class Prepared:
                 each=self.each,
             )
 
-        return self._once(("objective", hessian_layer), build)
+        return self.once(("objective", hessian_layer), build)
 
     def gradient(self) -> Array:
         """Gradient of the objective in the embeddings of the scored tokens: `[scored, d_model]`, or `[step, ...]`."""
-        rows = self._once(("gradient",), lambda: self.objective().gradients_at(self.positions))
+        rows = self.once(("gradient",), lambda: self.objective().gradients_at(self.positions))
         return self._fold(rows.double().cpu().numpy())
 
     def embeddings(self) -> Array:
@@ -204,36 +186,50 @@ class Prepared:
 
         def compute() -> Array:
             if windows is not None:
-                parts = self._in_windows(windows, lambda part: part.transition(rollout))
+                parts = in_windows(self, windows, lambda part: part.transition(rollout))
                 return cast(Array, parts / parts.sum(-1, keepdims=True))
             from heta.transition import transition_rows
 
             rows = transition_rows(self._model(), self.base, self.positions, rollout=rollout).numpy()
             return self.spread(rows if self.each else rows.mean(0))
 
-        return self._once(("transition", rollout, windows), compute)
+        return self.once(("transition", rollout, windows), compute)
 
     def information(self, mask: "Mask" = "zero", windows: Windows | None = None) -> Array:
         """I in nats, >= 0 (see `heta.information`)."""
 
         def compute() -> Array:
             if windows is not None:
-                return self._in_windows(windows, lambda part: part.information(mask))
+                return in_windows(self, windows, lambda part: part.information(mask))
             return self.spread(self._fold(self.information_rows(self.positions, mask), summed=True))
 
-        return self._once(("information", mask, windows), compute)
+        return self.once(("information", mask, windows), compute)
 
     def information_rows(self, positions: Sequence[int], mask: "Mask" = "zero") -> Array:
         """I of some tokens, `[step, position]`; not kept."""
-        from heta.information import information_rows
+        from heta.information import information_by_step
 
         foil = self.objective().foil_ids
         return cast(
             Array,
-            information_rows(
-                self._model(), self.base, positions, mask=mask, foil_ids=foil, budget=self.token_budget
+            information_by_step(
+                self._model(), self.base, positions, mask=mask, foil_ids=foil, budget=self._budget()
             ).numpy(),
         )
+
+    def perturb(self, perturbations: Sequence["Perturbation"], reduce: "Reduce") -> Array:
+        """`reduce` of the log-probabilities under each perturbation, `[row, ...]` (see `heta.perturbation`)."""
+        from heta.perturbation import perturb
+
+        with self._lock:
+            result = perturb(self._model(), self.base, perturbations, reduce, budget=self._budget())
+        return cast(Array, result.numpy())
+
+    def mask_vector(self, mask: "Mask") -> "torch.Tensor | None":
+        """What a masked token's embedding becomes, `[d_model]`; None where it is left out (see `heta.masks`)."""
+        from heta.masks import mask_vector
+
+        return mask_vector(self._model(), self.base, mask)
 
     def curvature(self, options: "CurvatureOptions", windows: Windows | None = None) -> tuple[Array, tuple[str, ...]]:
         """S, >= 0, and what there is to say of it (see `heta.curvature`)."""
@@ -247,14 +243,14 @@ class Prepared:
                     notes.update(dict.fromkeys(said))
                     return values
 
-                return self._in_windows(windows, one), tuple(notes)
+                return in_windows(self, windows, one), tuple(notes)
             from heta.curvature.modes import curvature
 
             objective = self.objective(options.hessian_layer)
-            found = curvature(objective, self.positions, options, windows=windows, budget=self.token_budget)
+            found = curvature(objective, self.positions, options, windows=windows, budget=self._budget(backward=True))
             return self.spread(self._fold(found.values.numpy())), found.notes
 
-        return self._once(("curvature", options, windows), compute)
+        return self.once(("curvature", options, windows), compute)
 
     def screened(self, options: "CurvatureOptions", score: "Score", mask: "Mask", *, information: bool) -> "Screened":
         """S and I, exact where the top of `score` hangs on them (see `heta.screening`); arrays `[scored]`. Not kept.
@@ -283,7 +279,7 @@ class Prepared:
         known = measure if information else self.information(mask)[self.positions]
         knowledge = Knowledge(cheap[self.positions], known)
         objective = self.objective(options.hessian_layer)
-        return screen(objective, self.positions, knowledge, score, options, budget=self.token_budget)
+        return screen(objective, self.positions, knowledge, score, options, budget=self._budget(backward=True))
 
     def spread(self, values: Array) -> Array:
         """`[..., scored]` values put at their tokens: `[..., pos]`, 0 elsewhere."""
@@ -297,35 +293,12 @@ class Prepared:
             return rows
         return cast(Array, rows.sum(0) if summed else rows[0])
 
-    def _in_windows(self, windows: Windows, compute: Callable[["Prepared"], Array]) -> Array:
-        """`compute` on each window as a prompt of its own; every token's mean over the windows that hold it."""
-        parts = self._once(("windows", windows), lambda: self._cut(windows))
-        values = [compute(part)[..., len(part.encoding.prompt_ids) - len(window) :] for window, part in parts]
-        return self.spread(
-            mean_over(len(self.encoding.prompt_ids), [window for window, _ in parts], values)[..., self.positions]
-        )
-
-    def _cut(self, windows: Windows) -> list[tuple[range, "Prepared"]]:
-        """The windows that hold a scored token, each with the target behind it."""
-        coded, parts = self.encoding, []
-        leads = coded.prompt_ids[0] == self._model().bos
-        for window in windows.over(len(coded.prompt_ids)):
-            scored = coded.scored[window.start : window.stop]
-            if not scored.any():
-                continue
-            lead = 1 if leads and window.start > 0 else 0
-            part = Prepared(
-                self.model, self.prompt, self.target_text, choice=self.choice, token_budget=self.token_budget
-            )
-            part.__dict__["encoding"] = Encoding(
-                prompt_ids=(*coded.prompt_ids[:lead], *coded.prompt_ids[window.start : window.stop]),
-                spans=(*coded.spans[:lead], *coded.spans[window.start : window.stop]),
-                scored=np.concatenate([np.zeros(lead, dtype=np.bool_), scored]),
-                target_ids=coded.target_ids,
-            )
-            part.__dict__["explained"] = self.explained
-            parts.append((window, part))
-        return parts
+    def part(self, encoding: Encoding) -> "Prepared":
+        """The same target behind another context."""
+        other = Prepared(self.model, self.prompt, self.given_target, choice=self.choice, budget=self.budget)
+        # Both are computed on first use elsewhere; here they are given.
+        other.__dict__.update(encoding=encoding, explained=self.explained)
+        return other
 
     def _base(self, prompt_ids: Sequence[int], chosen: Explained) -> "BasePass":
         from heta.passes import base_pass
@@ -356,29 +329,20 @@ class Prepared:
             foil=None if self.explained.foil_ids is None else model.decode(self.explained.foil_ids),
         )
 
+    def _budget(self, *, backward: bool = False) -> int:
+        """Tokens in one pass."""
+        first = min(self.positions[0], self.base.read[0])
+        return self.budget.tokens_in_flight(self._model(), self.base, first, backward=backward)
+
     def _model(self) -> "LoadedModel":
         if self.model is None:
             raise ConfigError("this prompt was prepared without a model; give one to prepare()")
         return self.model
 
-    def _once(self, key: Hashable, compute: Callable[[], T]) -> T:
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """The value of `key`, from `compute` the first time."""
         with self._lock:
             return self._memo.get(key, compute)
-
-    def _check(self, method: "Method", name: str, values: Array) -> None:
-        bad = np.flatnonzero(~np.isfinite(values))
-        if len(bad):
-            spans = self.encoding.spans if method.unit == "token" else self.words
-            start, end = spans[int(bad[0])]
-            dtype = "no model" if self.model is None else str(self.model.dtype)
-            raise NumericalError(
-                f"{method.name}: {name} of {len(bad)} unit(s) is not finite, first at [{start}, {end}) "
-                f"{self.prompt[start:end]!r} ({dtype}); try float64 or a smaller prompt"
-            )
-
-
-def _total(values: Array) -> Array:
-    return cast(Array, values.sum(0)) if values.ndim == 2 else values
 
 
 def prepare(
@@ -388,7 +352,7 @@ def prepare(
     *,
     unscored: Sequence[Span] = (),
     policy: TargetPolicy | TargetChoice = "answer",
-    token_budget: int | None = None,
+    budget: Budget | None = None,
     chat: bool = False,
     system: str | None = None,
 ) -> Prepared:
@@ -401,8 +365,7 @@ def prepare(
         unscored: spans of the prompt whose tokens get no score, e.g. worked examples.
         policy: which target tokens are explained: `answer`, `first`, `each`, `model`, or a `TargetChoice` with a span
             of the target or a foil.
-        token_budget: most tokens in one forward pass (default: 512 on a CPU, 8192 elsewhere); changes speed and
-            memory, results only by rounding.
+        budget: most tokens or bytes in one pass; changes speed and memory, results only by rounding.
         chat: make the prompt the user's turn in the model's chat template (see `heta.chat`).
         system: the system message of the chat.
 
@@ -413,12 +376,10 @@ def prepare(
         IncompatibleModel: a chat with a model that has no usable chat template.
     """
     choice = policy if isinstance(policy, TargetChoice) else TargetChoice(policy)
-    if token_budget is not None and token_budget < 1:
-        raise ConfigError(f"token_budget is {token_budget}, it must be at least 1")
     spans = tuple(Span(*span) for span in unscored)
     check_texts(prompt, target if isinstance(target, str) else target.text, spans)
     around = chat_around(model, prompt, chat=chat, system=system)
-    prepared = Prepared(model, prompt, target, unscored=spans, choice=choice, token_budget=token_budget, chat=around)
+    prepared = Prepared(model, prompt, target, unscored=spans, choice=choice, budget=budget, chat=around)
     if model is None and choice != TargetChoice():
         raise ConfigError("without a model there is only the target as given: leave policy out, or give a model")
     if model is not None:
@@ -426,22 +387,3 @@ def prepare(
     else:
         prepared.check_words()
     return prepared
-
-
-def _token_budget(model: "LoadedModel | None") -> int:
-    # Larger batches recompute more of the tokens between their rows, and gain nothing once the cores are busy.
-    return 512 if model is None or model.device.type == "cpu" else 8192
-
-
-def _peak_memory(gpu: "torch.device | None") -> int | None:
-    """Bytes: that accelerator's peak since the method began, or the process's resident peak."""
-    if gpu is not None:
-        import torch
-
-        return int(torch.cuda.max_memory_allocated(gpu))
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -17,8 +17,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from heta.curvature.options import CurvatureOptions
 from heta.curvature.probes import rademacher
+from heta.memory import row_cost, run_rows
 from heta.objective import Objective, gradients_of
-from heta.passes import row_batches, suffix_start
 
 Tensor = torch.Tensor
 
@@ -35,7 +35,7 @@ def block_norms(objective: Objective, pairs: Sequence[Pair], options: CurvatureO
 
     Args:
         objective: what is differentiated, and where.
-        pairs: tokens and probes, positions not decreasing.
+        pairs: tokens and probes, at least one, in any order.
         options: seed of the probes, product, difference step.
         budget: most tokens in one pass; changes speed and memory only.
     """
@@ -44,17 +44,19 @@ def block_norms(objective: Objective, pairs: Sequence[Pair], options: CurvatureO
     for pair in pairs:
         last[pair.position] = max(last[pair.position], pair.probe)
     draws = {position: rademacher(options.seed, position, probe + 1, width) for position, probe in last.items()}
-    result = torch.empty(objective.outputs, len(pairs), dtype=torch.float64)
-    for batch in row_batches(objective.base, [pair.position for pair in pairs], budget):
-        chosen = [pairs[row] for row in batch]
+
+    def run(rows: list[int], start: int) -> Tensor:
+        chosen = [pairs[row] for row in rows]
         vectors = torch.stack([draws[pair.position][pair.probe] for pair in chosen]).to(objective.vectors)
-        positions = [pair.position for pair in chosen]
+        blocks = _Blocks(objective, [pair.position for pair in chosen], start)
         if options.product == "finite_difference":
-            products = _finite_difference(objective, positions, vectors, options.step)
+            products = _finite_difference(blocks, vectors, options.step)
         else:
-            products = _second_derivative(objective, positions, vectors, options.product)
-        result[:, batch.start : batch.stop] = products.double().abs().sum(-1).cpu()
-    return result
+            products = _second_derivative(blocks, vectors, options.product)
+        return products.double().abs().sum(-1).T
+
+    cost = row_cost(objective.model, objective.base, backward=True)
+    return run_rows(objective.base, cost, [pair.position for pair in pairs], budget, run).T
 
 
 def difference_step(objective: Objective, step: float) -> float:
@@ -65,9 +67,10 @@ def difference_step(objective: Objective, step: float) -> float:
 class _Blocks:
     """A batch in which row b may move one block only, that of `positions[b]`."""
 
-    def __init__(self, objective: Objective, positions: Sequence[int]) -> None:
+    def __init__(self, objective: Objective, positions: Sequence[int], start: int) -> None:
         self.objective = objective
-        self.start = suffix_start(objective.base, min(positions))
+        self.positions = positions
+        self.start = start
         where = torch.tensor(list(positions), device=objective.vectors.device)
         self.at = objective.vectors[0, where]
         self._place = (torch.arange(len(positions), device=where.device), where - self.start)
@@ -78,25 +81,25 @@ class _Blocks:
         return self.objective.values(self.start, self._suffix.index_put(self._place, blocks))
 
 
-def _finite_difference(objective: Objective, positions: Sequence[int], vectors: Tensor, step: float) -> Tensor:
+def _finite_difference(rows: _Blocks, vectors: Tensor, step: float) -> Tensor:
     """H_ii r of every row, `[output, row, d_model]`."""
-    rows, epsilon = _Blocks(objective, positions), difference_step(objective, step)
+    epsilon = difference_step(rows.objective, step)
     moved = (rows.at + epsilon * vectors).requires_grad_(True)
-    return (gradients_of(rows.values(moved), moved) - objective.gradients_at(positions)) / epsilon
+    return (gradients_of(rows.values(moved), moved) - rows.objective.gradients_at(rows.positions)) / epsilon
 
 
-def _second_derivative(objective: Objective, positions: Sequence[int], vectors: Tensor, product: str) -> Tensor:
+def _second_derivative(rows: _Blocks, vectors: Tensor, product: str) -> Tensor:
     """The same without a step. Fused attention kernels have no second derivative, the plain one has."""
-    rows = _Blocks(objective, positions)
+    outputs = rows.objective.outputs
     with sdpa_kernel(SDPBackend.MATH):
         if product == "jvp":
-            return torch.stack([_forward_over_reverse(rows, vectors, output) for output in range(objective.outputs)])
+            return torch.stack([_forward_over_reverse(rows, vectors, output) for output in range(outputs)])
         leaf = rows.at.clone().requires_grad_(True)
         values = rows.values(leaf)
         products = []
-        for output in range(objective.outputs):
+        for output in range(outputs):
             (first,) = torch.autograd.grad(values[:, output].sum(), leaf, create_graph=True)
-            (second,) = torch.autograd.grad((first * vectors).sum(), leaf, retain_graph=output + 1 < objective.outputs)
+            (second,) = torch.autograd.grad((first * vectors).sum(), leaf, retain_graph=output + 1 < outputs)
             products.append(second.detach())
         return torch.stack(products)
 

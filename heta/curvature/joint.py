@@ -8,8 +8,8 @@ import torch
 from heta.curvature.blocks import difference_step
 from heta.curvature.options import CurvatureOptions
 from heta.curvature.probes import rademacher_of
+from heta.memory import row_cost, run_rows
 from heta.objective import Objective, gradients_of
-from heta.passes import row_batches, suffix_start
 
 Tensor = torch.Tensor
 
@@ -27,17 +27,18 @@ def joint_products(
         budget: most tokens in one pass.
     """
     epsilon = difference_step(objective, step)
-    start = suffix_start(objective.base, positions[0])
-    where = torch.tensor(list(positions), device=objective.vectors.device) - start
     before = objective.gradients_at(positions)
-    found = []
-    for batch in row_batches(objective.base, [positions[0]] * len(vectors), budget):
-        suffix = objective.vectors[:, start:].repeat(len(batch), 1, 1)
-        suffix[:, where] += epsilon * vectors[batch.start : batch.stop].to(suffix)
+
+    def run(rows: list[int], start: int) -> Tensor:
+        where = torch.tensor(list(positions), device=objective.vectors.device) - start
+        suffix = objective.vectors[:, start:].repeat(len(rows), 1, 1)
+        suffix[:, where] += epsilon * vectors[rows].to(suffix)
         suffix.requires_grad_(True)
         moved = gradients_of(objective.values(start, suffix), suffix)[:, :, where]
-        found.append(((moved - before[:, None]) / epsilon).transpose(0, 1))
-    return torch.cat(found)
+        return ((moved - before[:, None]) / epsilon).transpose(0, 1)
+
+    cost = row_cost(objective.model, objective.base, backward=True)
+    return run_rows(objective.base, cost, [positions[0]] * len(vectors), budget, run)
 
 
 def one_pass(objective: Objective, positions: Sequence[int], options: CurvatureOptions, *, budget: int) -> Tensor:

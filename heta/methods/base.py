@@ -44,7 +44,8 @@ class Method(ABC):
     """Paper and equation, or why there is none."""
     signed: ClassVar[bool] = False
     """Whether negative scores mean evidence against the target."""
-    unit: ClassVar[Unit] = "token"
+    unit: Unit = "token"
+    """What is scored; a method whose option decides sets it when it is made."""
     needs_model: ClassVar[bool] = True
     definition: ClassVar[int] = 1
     """Raised whenever the same options begin to mean other numbers: part of `config`."""
@@ -81,6 +82,7 @@ METHODS: Registry[type[Method]] = Registry(
         "heta_balanced": "heta.methods.heta:HetaBalanced",
         "heta_fast": "heta.methods.heta:HetaFast",
         "kl": "heta.methods.perturbation:Kl",
+        "leave_one_out": "heta.methods.perturbation:LeaveOneOut",
         "gradient_x_input": "heta.methods.gradient:GradientTimesInput",
         "random": "heta.methods.lexical:Random",
         "answer_match": "heta.methods.lexical:AnswerMatch",

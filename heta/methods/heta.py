@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from heta.curvature.options import CurvatureOptions, Mode
+from heta.masks import Mask
 from heta.methods.base import Array, Method, Scores
 from heta.windows import WindowKind, Windows
 
@@ -27,7 +28,7 @@ class HetaOptions(CurvatureOptions):
     """Weight of the information."""
     rollout: Literal["suffix", "prefix"] = "suffix"
     """Which layers an attention flow is followed through; `prefix` is the published code's."""
-    mask: Literal["zero"] = "zero"
+    mask: Mask = "zero"
     """What a masked token's embedding becomes for the information."""
     window: Annotated[int, Field(ge=2)] | None = None
     """Tokens a window; none: the whole context at once."""

@@ -1,8 +1,13 @@
-"""Methods that mask tokens and look at what the model then predicts."""
+"""Methods that change one unit of the prompt at a time and look at what the model then predicts."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from heta.errors import InputError
+from heta.masks import Mask
 from heta.methods.base import Method, Options, Scores
+from heta.records import Unit
 
 if TYPE_CHECKING:
     from heta.prepared import Prepared
@@ -11,8 +16,8 @@ if TYPE_CHECKING:
 class KlOptions(Options):
     """Options of `kl`."""
 
-    mask: Literal["zero"] = "zero"
-    """What a masked token's embedding becomes."""
+    mask: Mask = "zero"
+    """What a masked token's embedding becomes; `drop` leaves the token out."""
 
 
 class Kl(Method):
@@ -30,3 +35,44 @@ class Kl(Method):
         """I of every scored token."""
         information = prepared.information(self.options.mask)
         return Scores(scores=information, components={"information": information})
+
+
+class LeaveOneOutOptions(KlOptions):
+    """Options of `leave_one_out`."""
+
+    unit: Unit = "token"
+    """What is masked at a time: a token, or all scored tokens of a word."""
+
+
+class LeaveOneOut(Method):
+    """log p(target) - log p(target with the unit masked), summed over the target's tokens, in nats. Signed.
+
+    Above 0 where the unit speaks for the target. A word none of whose tokens is scored gets no score.
+    """
+
+    name = "leave_one_out"
+    summary = "what the target's log-probability loses when a token or word is masked or left out, signed"
+    reference = "Li, Monroe and Jurafsky 2016, arXiv 1612.08220 (representation erasure)"
+    signed = True
+    options_class = LeaveOneOutOptions
+
+    def __init__(self, options: Options | None = None) -> None:
+        super().__init__(options)
+        self.unit = self.options.unit
+
+    def score(self, prepared: "Prepared") -> Scores:
+        """The drop of every scored unit."""
+        from heta.perturbation import Perturbation, chosen_log_probs
+
+        units = prepared.unit_positions(self.unit)
+        changed = np.array([bool(positions) for positions in units], dtype=np.bool_)
+        if not changed.any():
+            raise InputError(f"no {self.unit} of the prompt holds a scored token; make it longer or unscore less")
+        base = prepared.base
+        vector = prepared.mask_vector(self.options.mask)
+        rows = [Perturbation(positions, vector) for positions in units if positions]
+        moved = prepared.perturb(rows, lambda log_probs: chosen_log_probs(base, log_probs))
+        clean = chosen_log_probs(base, base.log_probs[None]).cpu().numpy()
+        scores = np.zeros(len(units))
+        scores[changed] = (clean - moved).sum(-1)
+        return Scores(scores=scores)

@@ -22,6 +22,7 @@ from heta.curvature.options import CurvatureOptions
 from heta.curvature.probes import rademacher
 
 PROBES = 10
+BUDGET = 512
 WHOLE = 32
 """Longest context at which the loop runs whole."""
 
@@ -117,7 +118,7 @@ def curvature_share(prepared: heta.Prepared, peak: float) -> float:
     _ = objective.gradients
     positions = prepared.positions[:: max(1, len(prepared.positions) // 32)]
     pairs = [Pair(position, probe) for position in positions for probe in range(2)]
-    seconds, _ = timed(lambda: block_norms(objective, pairs, CurvatureOptions(), budget=prepared.token_budget))
+    seconds, _ = timed(lambda: block_norms(objective, pairs, CurvatureOptions(), budget=BUDGET))
     weights = sum(p.numel() for n, p in model.module.named_parameters() if "layers." in n and p.ndim == 2)
     tokens = sum(prepared.base.length - pair.position for pair in pairs)
     return 4 * weights * tokens / seconds / peak
@@ -158,7 +159,7 @@ def main(text: Path, contexts: tuple[int, ...], name: str, threads: int, exact_u
         mine = engine_times(fresh, length, PROBES if length <= exact_up_to else 1)
         mine["share_of_peak"] = curvature_share(ready, peak)
         pairs = [Pair(*pair) for pair in sorted(loop["norms"])]
-        ours = block_norms(ready.objective(), pairs, CurvatureOptions(), budget=ready.token_budget)[0].numpy()
+        ours = block_norms(ready.objective(), pairs, CurvatureOptions(), budget=BUDGET)[0].numpy()
         theirs = np.array([loop["norms"][pair] for pair in pairs])
         errors = np.abs(ours / theirs - 1)
         mine["error"] = {

@@ -164,3 +164,24 @@ def hessian_blocks_at_layer(
                 for position in positions
             ]
         )
+
+
+def perturbed_log_probs(
+    model: LoadedModel,
+    embeddings: Tensor,
+    read: Sequence[int],
+    positions: Sequence[int],
+    to: Tensor | Sequence[int] | None,
+) -> Tensor:
+    """`[step, vocab]` of one full pass with `positions` replaced, or left out where `to` is None."""
+    with torch.no_grad():
+        if to is None:
+            kept = [position for position in range(len(embeddings)) if position not in positions]
+            # What is read is the last position that is left at or before the one that was read.
+            where = [sum(position <= step for position in kept) - 1 for step in read]
+            return log_probs(model, embeddings[kept])[where]
+        changed = embeddings.clone()
+        for index, position in enumerate(positions):
+            single = to if isinstance(to, Tensor) and to.ndim == 1 else to[index]
+            changed[position] = single if isinstance(single, Tensor) else embed(model, [single])[0]
+        return log_probs(model, changed)[list(read)]

@@ -9,7 +9,7 @@ import torch
 
 from helpers import oracles
 from helpers.tiny_models import FAMILIES, PROMPT, TARGET, tiny_model
-from heta import Prepared, create_method, prepare
+from heta import Budget, Prepared, create_method, prepare
 from heta.curvature.modes import curvature
 from heta.curvature.options import CurvatureOptions
 from heta.curvature.probes import rademacher
@@ -98,7 +98,7 @@ def test_batches_and_neighbours_change_nothing(mode: str) -> None:
     options = {"curvature": mode, "probes": 4, "seed": 1}
     reference = s_of(prepare(model, PROMPT, TARGET), **options)
     for budget in (1, 7, 50, 100_000):
-        other = s_of(prepare(model, PROMPT, TARGET, token_budget=budget), **options)
+        other = s_of(prepare(model, PROMPT, TARGET, budget=Budget(tokens=budget)), **options)
         np.testing.assert_allclose(other, reference, rtol=1e-6)
 
 

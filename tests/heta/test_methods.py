@@ -8,7 +8,7 @@ import pytest
 
 import heta
 from helpers.tiny_models import FAMILIES, PROMPT, TARGET, tiny_model
-from heta import METHODS, Attribution, create_method, prepare
+from heta import METHODS, Attribution, Budget, create_method, prepare
 from heta.errors import ConfigError, HetaError, NumericalError, UnknownName
 
 UNSCORED = (heta.Span(0, 5),)
@@ -104,6 +104,49 @@ def test_kl_is_the_information_term() -> None:
     np.testing.assert_array_equal(attribute("kl").scores, attribute("heta_fast").components["information"])
 
 
+@pytest.mark.parametrize("mask", ["zero", "drop"])
+@pytest.mark.parametrize("unit", ["token", "word"])
+@pytest.mark.parametrize("family", ["llama", "gemma3"])
+def test_leave_one_out_is_what_the_target_loses(family: str, unit: str, mask: str) -> None:
+    from helpers import oracles
+
+    model = tiny_model(family)
+    prepared = prepare(model, PROMPT, TARGET, unscored=UNSCORED)
+    result = prepared.attribute(create_method("leave_one_out", unit=unit, mask=mask))
+    base = prepared.base
+    steps, target = range(len(base.read)), base.target_ids.tolist()
+    vector = None if mask == "drop" else base.embeddings[0, 0] * 0
+    assert result.unit == unit
+    for index, (start, end) in enumerate(result.spans):
+        # "Ines" is unscored; a token belongs to the word that its text, without the blank in front, lies in.
+        tokens = [index] if unit == "token" else []
+        if unit == "word":
+            for position, span in enumerate(prepared.encoding.spans):
+                text = PROMPT[span.start : span.end].strip()
+                if text and prepared.encoding.scored[position] and start <= span.end - len(text) < end:
+                    tokens.append(position)
+        if not result.scored[index]:
+            assert result.scores[index] == 0
+            continue
+        moved = oracles.perturbed_log_probs(model, base.embeddings[0], base.read, tokens, vector)
+        expected = float((base.log_probs - moved)[list(steps), target].sum())
+        assert result.scores[index] == pytest.approx(expected, abs=1e-6)
+    assert result.scores.min() < 0 < result.scores.max()
+
+
+def test_leave_one_out_scores_words_that_hold_a_scored_token() -> None:
+    # Without a BOS token the first position gets no score, and "Ines" is one token or begins with it.
+    prepared = prepare(tiny_model(bos=False), PROMPT, TARGET)
+    result = prepared.attribute(create_method("leave_one_out", unit="word"))
+    first = [position for position, span in enumerate(prepared.encoding.spans) if span.start < len("Ines")]
+    assert bool(result.scored[0]) == (len(first) > 1)
+    assert result.scored[1:].all()
+    bare = prepare(tiny_model(bos=False), "a ...?!", TARGET)
+    assert bare.unit_positions("word") == ((),)
+    with pytest.raises(heta.errors.InputError, match="no word of the prompt holds a scored token"):
+        bare.attribute(create_method("leave_one_out", unit="word"))
+
+
 def test_gradient_times_input_is_a_first_order_change() -> None:
     # d/dt log p at embedding (1 + t) e is e . grad: a central difference of whole passes. GPT-2, because norms of the
     # Llama type round to float32 whatever the model's precision, which such a small step would magnify.
@@ -157,6 +200,7 @@ def test_random_draws_anew_for_every_prompt_and_seed() -> None:
         ("heta", {"mask": "mean"}, "'zero'"),
         ("heta", {"curvature": "two_pass"}, "'exact', 'one_pass'"),
         ("kl", {"seed": 1}, "no option 'seed'"),
+        ("leave_one_out", {"unit": "sentence"}, "'token' or 'word'"),
         ("gradient_x_input", {"mask": "zero"}, "it has no options"),
     ],
 )
@@ -250,5 +294,5 @@ def test_errors_in_the_texts_come_before_any_pass() -> None:
         prepare(None, PROMPT, TARGET, unscored=[heta.Span(0, len(PROMPT))])
     with pytest.raises(ConfigError, match="policy is 'gold'"):
         prepare(None, PROMPT, TARGET, policy="gold")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="token_budget is 0"):
-        prepare(None, PROMPT, TARGET, token_budget=0)
+    with pytest.raises(ConfigError, match="a budget of 0 tokens"):
+        prepare(None, PROMPT, TARGET, budget=Budget(tokens=0))

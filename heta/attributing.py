@@ -1,0 +1,99 @@
+"""One method on one prepared prompt: its scores checked, and everything that is known of them put together."""
+
+import sys
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heta.errors import ConfigError, NumericalError
+from heta.methods.base import Method
+from heta.records import Attribution
+
+if TYPE_CHECKING:
+    import torch
+
+    from heta.prepared import Prepared
+
+Array = NDArray[np.float64]
+
+
+def attribute(prepared: "Prepared", method: Method) -> Attribution:
+    """See `Prepared.attribute`."""
+    if method.needs_model and prepared.model is None:
+        raise ConfigError(f"method {method.name!r} needs a model; give one to prepare()")
+    if method.unit == "word":
+        prepared.check_words()
+    model = prepared.model if method.needs_model else None
+    gpu = model.device if model is not None and model.device.type == "cuda" else None
+    if gpu is not None:
+        import torch
+
+        torch.cuda.reset_peak_memory_stats(gpu)
+    with prepared.bill() as bill:
+        result = method.score(prepared)
+        target = None if model is None else prepared.target
+    parts = {"score": result.scores, **result.components}
+    for name, values in parts.items():
+        _check(prepared, method, name, values)
+    by_token = method.unit == "token"
+    return Attribution(
+        method=method.name,
+        signed=method.signed,
+        model=None if model is None else model.identity,
+        unit=method.unit,
+        prompt=prepared.prompt,
+        spans=prepared.encoding.spans if by_token else prepared.words,
+        scored=_scored(prepared, method),
+        scores=_total(result.scores),
+        target=target,
+        token_ids=prepared.encoding.prompt_ids if by_token else None,
+        components={name: _total(values) for name, values in result.components.items()},
+        rows={name: values for name, values in parts.items() if values.ndim == 2},
+        config=method.config,
+        config_hash=method.config_hash,
+        seconds=bill.seconds,
+        peak_memory=_peak_memory(gpu),
+        notes=result.notes,
+        chat=None if model is None else prepared.chat,
+    )
+
+
+def _scored(prepared: "Prepared", method: Method) -> NDArray[np.bool_]:
+    if method.unit == "token":
+        return prepared.encoding.scored
+    if not method.needs_model:
+        return prepared.words_scored
+    # A word whose tokens are all unscored, e.g. the first one without a BOS token, has no score either.
+    return np.array([bool(positions) for positions in prepared.unit_positions("word")], dtype=np.bool_)
+
+
+def _total(values: Array) -> Array:
+    """`[pos]`: rows of single target tokens are summed."""
+    return cast(Array, values.sum(0)) if values.ndim == 2 else values
+
+
+def _check(prepared: "Prepared", method: Method, name: str, values: Array) -> None:
+    bad = np.flatnonzero(~np.isfinite(_total(values)))
+    if len(bad):
+        spans = prepared.encoding.spans if method.unit == "token" else prepared.words
+        start, end = spans[int(bad[0])]
+        dtype = "no model" if prepared.model is None else str(prepared.model.dtype)
+        raise NumericalError(
+            f"{method.name}: {name} of {len(bad)} unit(s) is not finite, first at [{start}, {end}) "
+            f"{prepared.prompt[start:end]!r} ({dtype}); try float64 or a smaller prompt"
+        )
+
+
+def _peak_memory(gpu: "torch.device | None") -> int | None:
+    """Bytes: that accelerator's peak since the method began, or the process's resident peak."""
+    if gpu is not None:
+        import torch
+
+        return int(torch.cuda.max_memory_allocated(gpu))
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
