@@ -4,15 +4,15 @@ The mask is causal, so changing token i changes nothing before i: the keys and v
 the prefix of every later one. Inputs are embeddings throughout; parameters are frozen.
 """
 
-import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from transformers.cache_utils import DynamicCache
 
 from heta.errors import IncompatibleModel, NumericalError
-from heta.model import LoadedModel
+from heta.model import LoadedModel, forward_arguments
 
 Tensor = torch.Tensor
 
@@ -54,7 +54,7 @@ def base_pass(model: LoadedModel, input_ids: Sequence[int], read: Sequence[int],
     with torch.no_grad():
         embeddings = model.embedding(torch.tensor([list(input_ids)], device=model.device))
         cache = DynamicCache()
-        logits = _logits(model, embeddings, cache, read)
+        logits = read_logits(model, embeddings, cache, read)
     layers: list[tuple[Tensor, Tensor]] = []
     for layer in cache.layers:
         keys, values = getattr(layer, "keys", None), getattr(layer, "values", None)
@@ -89,7 +89,7 @@ def suffix_logits(model: LoadedModel, base: BasePass, start: int, suffix: Tensor
             cache.update(
                 keys[:, :, :start].expand(batch, -1, -1, -1), values[:, :, :start].expand(batch, -1, -1, -1), layer
             )
-    return _logits(model, suffix, cache, [position - start for position in base.read])
+    return read_logits(model, suffix, cache, [position - start for position in base.read])
 
 
 def target_log_prob(base: BasePass, logits: Tensor) -> Tensor:
@@ -138,20 +138,22 @@ def greedy_tokens(model: LoadedModel, base: BasePass, count: int) -> list[int]:
         while len(chosen) < count:
             new = torch.tensor([chosen[fed:]], device=model.device)
             fed = len(chosen)
-            logits = _logits(model, model.embedding(new), cache, [new.shape[1] - 1])
+            logits = read_logits(model, model.embedding(new), cache, [new.shape[1] - 1])
             chosen.append(int(logits[0, -1].argmax()))
     return chosen
 
 
-def _logits(model: LoadedModel, embeddings: Tensor, cache: DynamicCache, read: Sequence[int]) -> Tensor:
-    """One pass; the vocabulary projection runs only at the positions `read`, counted from the pass's start."""
+def read_logits(model: LoadedModel, embeddings: Tensor, cache: DynamicCache | None, read: Sequence[int]) -> Tensor:
+    """Logits `[batch, step, vocab]` of one pass; the vocabulary projection runs only at the positions `read`.
+
+    They are counted from the pass's start. Without a cache nothing is kept.
+    """
     index = torch.tensor(list(read), device=embeddings.device)
     # No mask and no position ids: with a cache every family derives both itself, sliding windows included.
-    arguments = {"inputs_embeds": embeddings, "past_key_values": cache, "use_cache": True}
-    if "logits_to_keep" in inspect.signature(model.module.forward).parameters:
-        logits = model.module(**arguments, logits_to_keep=index).logits
-    else:
-        logits = model.module(**arguments).logits[:, index]
+    arguments: dict[str, Any] = {"inputs_embeds": embeddings, "past_key_values": cache, "use_cache": cache is not None}
+    keeps = "logits_to_keep" in forward_arguments(model.module)
+    with model.lock:
+        logits = model.module(**arguments, **({"logits_to_keep": index} if keeps else {})).logits
     if not isinstance(logits, Tensor):
         raise IncompatibleModel(f"{model.identity.name} gives no logits; a causal language model is needed")
-    return logits
+    return logits if keeps else logits[:, index]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from heta.methods.base import Method
     from heta.model import LoadedModel
     from heta.passes import BasePass
-    from heta.transition import Rollout
+    from heta.transition import Heads, Rollout
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -143,15 +143,16 @@ class Prepared:
         """Embeddings of the scored tokens, `[scored, d_model]`."""
         return cast(Array, self.base.embeddings[0, self.positions].double().cpu().numpy())
 
-    def transition(self, rollout: "Rollout" = "suffix") -> Array:
+    def transition(self, rollout: "Rollout" = "suffix", heads: "Heads" = "chained") -> Array:
         """M: sums to 1 over the scored tokens (see `heta.transition`)."""
 
         def compute() -> Array:
             from heta.transition import transition
 
-            return self.spread(transition(self._model(), self.base, self.positions, rollout=rollout).numpy())
+            values = transition(self._model(), self.base, self.positions, rollout=rollout, heads=heads)
+            return self.spread(values.numpy())
 
-        return self._once(("transition", rollout), compute)
+        return self._once(("transition", rollout, heads), compute)
 
     def information(self, mask: "Mask" = "zero") -> Array:
         """I in nats, >= 0 (see `heta.information`)."""
