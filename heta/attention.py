@@ -91,8 +91,8 @@ def _check(model: LoadedModel, capture: _Capture, logits: Tensor) -> None:
     name, layers = f"{model.identity.name} ({type(model.module).__name__})", len(capture.base.keys_values)
     if len(capture.layers) != layers:
         raise IncompatibleModel(
-            f"{name}: attention of {len(capture.layers)} of {layers} layers could be captured; load the model with "
-            f"attn_implementation='eager', or {_REMEDY}"
+            f"{name}: attention of {len(capture.layers)} layers was captured, keys and values of {layers} are cached; "
+            f"load the model with attn_implementation='eager', or {_REMEDY}"
         )
     if missing := sorted(set(range(layers)) - capture.verified):
         raise IncompatibleModel(f"{name}: layer {missing[0]} does not call its output projection; {_REMEDY}")

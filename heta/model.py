@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 DTYPES = ("float32", "float64")
 """Half precision is off by 20 to 33 % in the curvature, so it is refused rather than trusted."""
+ATTENTION_LAYERS = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
+"""Kinds of layers, as configs name them, whose keys and values of one token stay what they are."""
 Dtype = Literal["float32", "float64"]
 
 
@@ -145,9 +147,7 @@ def load_model(
     return wrap_model(module.eval().requires_grad_(False), tokenizer, name=short, revision=commit, bos=bos)
 
 
-def wrap_model(
-    module: Any, tokenizer: Any, *, name: str, revision: str = "unknown", bos: bool = True
-) -> LoadedModel:
+def wrap_model(module: Any, tokenizer: Any, *, name: str, revision: str = "unknown", bos: bool = True) -> LoadedModel:
     """A `LoadedModel` around a transformers model and tokenizer that are already in memory.
 
     The module stays as it is: attribution freezes it and puts it into evaluation mode for as long as it computes. It
@@ -175,7 +175,7 @@ def wrap_model(
     dtype = str(module.get_input_embeddings().weight.dtype).removeprefix("torch.")
     if dtype not in DTYPES:
         raise IncompatibleModel(
-            f"{name} is in {dtype}; curvature is wrong in half precision, so call .float() on it first (4 bytes a weight)"
+            f"{name} is in {dtype}; curvature is wrong in half precision; call .float() on it first (4 bytes a weight)"
         )
     if dtype != "float32":
         # Another precision gives other numbers, so it is other work.
@@ -201,16 +201,31 @@ def forward_arguments(module: Any) -> frozenset[str]:
 
 
 def _check_module(module: Any, name: str) -> None:
-    """Refuse what has no causal attention over cached keys and values."""
+    """Refuse what has no causal attention over cached keys and values, from embeddings alone."""
     family = f"{name} ({type(module).__name__})"
     if getattr(module.config, "is_encoder_decoder", False):
         raise IncompatibleModel(f"{family} is an encoder-decoder; only causal decoders are supported")
-    if getattr(module, "_is_stateful", False):
-        raise IncompatibleModel(f"{family} keeps a recurrent state; take a model whose every layer is attention")
+    if getattr(getattr(module, "active_peft_config", None), "is_prompt_learning", False):
+        raise IncompatibleModel(
+            f"{family} puts learned positions in front of the prompt; take an adapter of weights, such as LoRA"
+        )
+    config = module.config.get_text_config(decoder=True)
+    other = sorted(set(getattr(config, "layer_types", None) or ()) - ATTENTION_LAYERS)
+    if other or getattr(module, "_is_stateful", False):
+        kinds = f" ({', '.join(other)})" if other else ""
+        raise IncompatibleModel(f"{family} has recurrent layers{kinds}; take a model whose every layer is attention")
     if missing := {"inputs_embeds", "past_key_values"} - forward_arguments(module):
         raise IncompatibleModel(
             f"{family} does not take {' and '.join(sorted(missing))}; take a transformers model that does"
         )
+    if getattr(config, "hidden_size_per_layer_input", None):
+        raise IncompatibleModel(
+            f"{family} adds token embeddings in every layer, which its input embeddings do not show; take a model "
+            "whose hidden_size_per_layer_input is 0"
+        )
+    decoder = module.get_decoder() if hasattr(module, "get_decoder") else module
+    if any(getattr(part, "is_causal", True) is False for part in decoder.modules()):
+        raise IncompatibleModel(f"{family} attends to later tokens; take a causal decoder (is_decoder=True)")
     embedding = module.get_input_embeddings()
     if embedding.weight.is_meta and _offloading(embedding) is None:
         raise IncompatibleModel(f"{family} has no weights (meta device); load it, or offload it by accelerate")

@@ -150,10 +150,12 @@ def read_logits(model: LoadedModel, embeddings: Tensor, cache: DynamicCache | No
     """
     index = torch.tensor(list(read), device=embeddings.device)
     # No mask and no position ids: with a cache every family derives both itself, sliding windows included.
-    arguments: dict[str, Any] = {"inputs_embeds": embeddings, "past_key_values": cache, "use_cache": cache is not None}
-    keeps = "logits_to_keep" in forward_arguments(model.module)
+    # A copy, because some families scale their input in place.
+    arguments: dict[str, Any] = {"inputs_embeds": embeddings.clone(), "past_key_values": cache}
+    if keeps := "logits_to_keep" in forward_arguments(model.module):
+        arguments["logits_to_keep"] = index
     with model.lock:
-        logits = model.module(**arguments, **({"logits_to_keep": index} if keeps else {})).logits
+        logits = model.module(**arguments, use_cache=cache is not None).logits
     if not isinstance(logits, Tensor):
         raise IncompatibleModel(f"{model.identity.name} gives no logits; a causal language model is needed")
     return logits if keeps else logits[:, index]

@@ -40,9 +40,9 @@ def transition(
     rollout: Rollout = "suffix",
     heads: Heads = "chained",
 ) -> Tensor:
-    """M of `positions`, `[position]` float64, >= 0, summing to 1: the mean of `transition_rows` over the target's steps.
+    """M of `positions`, `[position]` float64, >= 0, summing to 1.
 
-    Arguments and errors as there.
+    The mean of `transition_rows` over the target's steps; arguments and errors as there.
     """
     return transition_rows(model, base, positions, rollout=rollout, heads=heads).mean(0)
 
@@ -71,7 +71,7 @@ def transition_rows(
         ConfigError: another rollout or other heads.
         IncompatibleModel: attention that cannot be captured or is not understood here (see `heta.attention`), or
             layers with different numbers of heads, which cannot be chained.
-        NumericalError: no flow from any of `positions` reaches the target.
+        NumericalError: a token of the target that no flow from any of `positions` reaches (sliding windows).
     """
     if rollout not in ROLLOUTS:
         raise ConfigError(f"rollout is {rollout!r}, allowed are {', '.join(ROLLOUTS)}")
@@ -89,7 +89,7 @@ def transition_rows(
     if not (sums > 0).all():
         raise NumericalError(
             f"no attention flow of {model.identity.name} leads from any of the {len(positions)} scored tokens to the "
-            f"target; score tokens nearer to it, or take a method without a transition, such as kl"
+            "target's every token; score tokens nearer to it, or take a method without a transition, such as kl"
         )
     return total / sums
 

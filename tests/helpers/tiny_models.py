@@ -16,8 +16,8 @@ CORPUS = [
     "Tom baked bread in the village, and Ines wrote letters to the harbour.",
 ]
 INTERFACE = (
-    ("llama", "gpt2", "opt", "gemma3", "qwen2")
-    + ("qwen3", "mistral", "phi", "phi3", "gemma2", "gpt_neox", "olmo2", "gpt_oss")
+    *("llama", "gpt2", "opt", "gemma3", "qwen2", "qwen3", "mistral"),
+    *("phi", "phi3", "gemma2", "gpt_neox", "olmo2", "gpt_oss"),
 )
 """Families whose attention goes through transformers' attention interface."""
 EAGER = ("gptj", "falcon", "falcon_multi_query", "falcon_grouped", "bloom", "gpt_neo", "codegen", "mpt")
