@@ -31,6 +31,8 @@ Tensor = torch.Tensor
 
 _IMPLEMENTATION = "heta_capture"
 _OUTPUT_PROJECTIONS = ("o_proj", "out_proj", "c_proj", "dense", "wo")
+_ROWS = 8192
+"""Most positions in one call of an output projection."""
 _REMEDY = "take a method without a transition, such as kl or gradient_x_input"
 
 
@@ -108,7 +110,7 @@ def _check(model: LoadedModel, capture: _Capture, logits: Tensor) -> None:
 def _implementation(module: torch.nn.Module) -> Iterator[None]:
     """Let every config in `module` name `_attention`, and give each its own choice back."""
     configs: dict[int, Any] = {}
-    waiting = [part.config for part in module.modules() if hasattr(part, "config")]
+    waiting: list[Any] = [part.config for part in module.modules() if hasattr(part, "config")]
     while waiting:
         config = waiting.pop()
         if id(config) not in configs and hasattr(config, "_attn_implementation_internal"):
@@ -269,15 +271,17 @@ def value_norms(projection: torch.nn.Module, value: Tensor) -> Tensor:
 
 
 def value_norms_by_call(projection: Callable[[Tensor], Tensor], value: Tensor) -> Tensor:
-    """The same from the module's own output, one head let in at a time, less its output at zero."""
+    """The same from the module's own output, heads let in one by one, less its output at zero."""
     heads, length, width = value.shape
-    empty = value.new_zeros(1, length, heads * width)
-    at_zero, norms = projection(empty), []
-    for head in range(heads):
-        alone = empty.clone()
-        alone[0, :, head * width : (head + 1) * width] = value[head]
-        norms.append((projection(alone) - at_zero)[0].abs().sum(-1))
-    result = torch.stack(norms)
+    at_zero, norms = projection(value.new_zeros(1, 1, heads * width)), []
+    # Several heads a call, each a row of the batch: an offloaded module loads its weights at every call.
+    step = max(1, _ROWS // length)
+    for first in range(0, heads, step):
+        some = torch.arange(first, min(heads, first + step))
+        alone = value.new_zeros(len(some), length, heads, width)
+        alone[torch.arange(len(some)), :, some] = value[some]
+        norms.append((projection(alone.flatten(2)) - at_zero).abs().sum(-1))
+    result = torch.cat(norms)
     if result.is_meta:
         raise IncompatibleModel(f"the weights of {type(projection).__name__} are offloaded where it cannot load them")
     return result

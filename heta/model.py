@@ -121,6 +121,8 @@ def load_model(
 
     target = None if device_map is not None else _device(device)
     where: dict[str, Any] = {"local_files_only": True} if folder is not None else {"revision": revision}
+    # The grouped product of experts knows no float64; on a model without experts this acts on nothing.
+    experts = {"experts_implementation": "eager"} if dtype == "float64" else {}
     source = name if folder is None else folder
     try:
         with quiet_transformers():
@@ -129,7 +131,7 @@ def load_model(
                 raise IncompatibleModel(f"{name} is an encoder-decoder; only causal decoders are supported")
             tokenizer = AutoTokenizer.from_pretrained(source, **where)
             module = AutoModelForCausalLM.from_pretrained(
-                source, dtype=getattr(torch, dtype), device_map=device_map, **where
+                source, dtype=getattr(torch, dtype), device_map=device_map, **experts, **where
             )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]

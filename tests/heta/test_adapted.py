@@ -113,6 +113,13 @@ def test_weights_saved_in_half_precision_are_computed_in_single(
     assert_agree(got, numbers(resident), 0.03)
 
 
+def test_a_mixture_of_experts_loads_in_double_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HETA_CACHE", str(tmp_path / "cache"))
+    resident = tiny_model("gpt_oss")
+    loaded = load_model(str(save(resident.module, resident, tmp_path / "experts")), dtype="float64")
+    assert_agree(numbers(loaded), numbers(resident), 1e-9)
+
+
 # peft asks transformers for a property that goes by another name now.
 pefts_warning = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 ADAPTERS = {

@@ -62,8 +62,13 @@ def test_falcon_has_three_layouts() -> None:
     assert heads == {"falcon": 4, "falcon_multi_query": 1, "falcon_grouped": 4}
 
 
+@pytest.mark.parametrize("rows", [1, 16, 8192])
 @pytest.mark.parametrize("family", ["llama", "gpt2", "opt"])
-def test_value_norms_through_the_module_equal_those_from_its_weight(family: str) -> None:
+def test_value_norms_through_the_module_equal_those_from_its_weight(
+    family: str, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Five positions: one head a call, three of the four, all four.
+    monkeypatch.setattr("heta.attention._ROWS", rows)
     name = {"llama": "o_proj", "gpt2": "attn.c_proj", "opt": "out_proj"}[family]
     modules = tiny_model(family).module.named_modules()
     projection = next(module for path, module in modules if path.endswith(name))
