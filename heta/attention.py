@@ -69,6 +69,36 @@ def attention_layers(model: LoadedModel, base: BasePass) -> Iterator[list[Attent
     Raises:
         IncompatibleModel: a layer's attention cannot be seen, or is computed in a way that is not understood here.
     """
+    with _captured(model, base) as (capture, error):
+        name, layers = f"{model.identity.name} ({type(model.module).__name__})", len(base.keys_values)
+        if len(capture.layers) != layers:
+            raise IncompatibleModel(
+                f"{name}: attention of {len(capture.layers)} layers was captured, keys and values of {layers} are "
+                f"cached; load the model with attn_implementation='eager', or {_REMEDY}"
+            )
+        if missing := sorted(set(range(layers)) - capture.verified):
+            raise IncompatibleModel(f"{name}: layer {missing[0]} does not call its output projection; {_REMEDY}")
+        if not error < 1e-2:
+            raise IncompatibleModel(
+                f"{name}: captured attention gives log-probabilities {error:.2g} nats away from the model's own; "
+                f"its attention has a term not known here; {_REMEDY}"
+            )
+        yield capture.layers
+
+
+def capture_error(model: LoadedModel, base: BasePass) -> float:
+    """How far the captured pass's log-probabilities are from the model's own: the largest difference, nats.
+
+    Raises:
+        IncompatibleModel: as for `attention_layers`, save that any difference is returned.
+    """
+    with _captured(model, base) as (_, error):
+        return error
+
+
+@contextmanager
+def _captured(model: LoadedModel, base: BasePass) -> Iterator[tuple[_Capture, float]]:
+    """One pass with its attention recorded, and how far it is from the base pass, nats."""
     capture = _Capture(base)
     fused = getattr(model.module.config, "_attn_implementation", None) == "sdpa"
     with model.lock, torch.no_grad(), _implementation(model.module):
@@ -85,25 +115,7 @@ def attention_layers(model: LoadedModel, base: BasePass) -> Iterator[list[Attent
                 logits = read_logits(model, base.embeddings, None, base.read)
             finally:
                 _active.capture = None
-        _check(model, capture, logits)
-        yield capture.layers
-
-
-def _check(model: LoadedModel, capture: _Capture, logits: Tensor) -> None:
-    name, layers = f"{model.identity.name} ({type(model.module).__name__})", len(capture.base.keys_values)
-    if len(capture.layers) != layers:
-        raise IncompatibleModel(
-            f"{name}: attention of {len(capture.layers)} layers was captured, keys and values of {layers} are cached; "
-            f"load the model with attn_implementation='eager', or {_REMEDY}"
-        )
-    if missing := sorted(set(range(layers)) - capture.verified):
-        raise IncompatibleModel(f"{name}: layer {missing[0]} does not call its output projection; {_REMEDY}")
-    error = (logits[0].double().log_softmax(-1) - capture.base.log_probs).abs().max()
-    if not error < 1e-2:
-        raise IncompatibleModel(
-            f"{name}: captured attention gives log-probabilities {float(error):.2g} nats away from the model's own; "
-            f"its attention has a term not known here; {_REMEDY}"
-        )
+        yield capture, float((logits[0].double().log_softmax(-1) - base.log_probs).abs().max())
 
 
 @contextmanager

@@ -144,18 +144,20 @@ def greedy_tokens(model: LoadedModel, base: BasePass, count: int) -> list[int]:
 
 
 def read_logits(model: LoadedModel, embeddings: Tensor, cache: DynamicCache | None, read: Sequence[int]) -> Tensor:
-    """Logits `[batch, step, vocab]` of one pass; the vocabulary projection runs only at the positions `read`.
+    """Logits `[batch, step, vocab]` of one pass at the positions `read`, counted from the pass's start.
 
-    They are counted from the pass's start. Without a cache nothing is kept.
+    The vocabulary projection runs from the first of them on only. Without a cache nothing is kept.
     """
-    index = torch.tensor(list(read), device=embeddings.device)
     # No mask and no position ids: with a cache every family derives both itself, sliding windows included.
     # A copy, because some families scale their input in place.
     arguments: dict[str, Any] = {"inputs_embeds": embeddings.clone(), "past_key_values": cache}
-    if keeps := "logits_to_keep" in forward_arguments(model.module):
-        arguments["logits_to_keep"] = index
+    length = embeddings.shape[1]
+    if "logits_to_keep" in forward_arguments(model.module):
+        # A number and no tensor of indices: that would have to lie on the device of the last layer.
+        arguments["logits_to_keep"] = length - min(read)
     with model.lock:
         logits = model.module(**arguments, use_cache=cache is not None).logits
     if not isinstance(logits, Tensor):
         raise IncompatibleModel(f"{model.identity.name} gives no logits; a causal language model is needed")
-    return logits if keeps else logits[:, index]
+    wanted = [position - length + logits.shape[1] for position in read]
+    return logits if wanted == list(range(logits.shape[1])) else logits[:, wanted]

@@ -4,13 +4,14 @@ import copy
 import gc
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import transformers
 
 from helpers.tiny_models import EAGER, FAMILIES, INTERFACE, PROMPT, TARGET, tiny_model, tiny_tokenizer
 from heta import Prepared, prepare, wrap_model
-from heta.attention import attention_layers, value_norms, value_norms_by_call
+from heta.attention import attention_layers, capture_error, value_norms, value_norms_by_call
 from heta.errors import IncompatibleModel
 from heta.model import LoadedModel
 
@@ -60,6 +61,19 @@ def test_falcon_has_three_layouts() -> None:
         assert tiny_model(family).module.config.alibi == (family == "falcon")
     # Values in the cache: a head's own, one for all heads, and groups already laid out for every head.
     assert heads == {"falcon": 4, "falcon_multi_query": 1, "falcon_grouped": 4}
+
+
+@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
+def test_falcon_is_captured_as_it_was_loaded(implementation: str) -> None:
+    # With ALiBi its two implementations are different functions.
+    model = own_model("falcon")
+    model.module.config._attn_implementation = implementation
+    prepared = ready(model)
+    assert capture_error(model, prepared.base) < 1e-6
+    same = implementation == tiny_model("falcon").module.config._attn_implementation
+    other = ready(tiny_model("falcon"))
+    assert torch.allclose(prepared.base.log_probs, other.base.log_probs, atol=1e-2) == same
+    assert np.allclose(prepared.transition(), other.transition(), rtol=1e-2) == same
 
 
 @pytest.mark.parametrize("rows", [1, 16, 8192])
@@ -134,9 +148,11 @@ def test_attention_that_gives_no_weights_away_is_refused() -> None:
 def test_attention_with_an_unknown_term_is_refused() -> None:
     model = own_model()
     prepared = ready(model)
+    assert capture_error(model, prepared.base) < 1e-6
     for layer in model.module.model.layers:
         # The capture is told another scale than the base pass was.
         layer.self_attn.scaling = 3.0
+    assert capture_error(model, prepared.base) > 1e-2
     with pytest.raises(IncompatibleModel, match="nats away"):
         prepared.transition()
 

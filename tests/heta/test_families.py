@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import torch
+import transformers
 
-from helpers.tiny_models import FAMILIES, PROMPT, TARGET, tiny_model
-from heta import prepare
+from helpers.tiny_models import FAMILIES, PROMPT, TARGET, tiny_model, tiny_tokenizer
+from heta import prepare, wrap_model
+from heta.model import LoadedModel, forward_arguments
+from heta.passes import read_logits
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -32,18 +35,30 @@ def test_gradient_equals_the_one_of_a_full_pass(family: str) -> None:
     np.testing.assert_allclose(prepared.gradient(), expected[prepared.positions], rtol=0, atol=1e-5)
 
 
-def test_a_family_that_scales_its_input_in_place_does_not_change_ours() -> None:
-    import transformers
-
-    from helpers.tiny_models import tiny_tokenizer
-    from heta import wrap_model
-
+def ctrl() -> LoadedModel:
+    """A family that scales its input embeddings in place."""
     config = transformers.CTRLConfig(vocab_size=360, n_embd=32, n_layer=2, n_head=4, dff=48, n_positions=64)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = transformers.AutoModelForCausalLM.from_config(config)
-    model = wrap_model(module, tiny_tokenizer(), name="ctrl")
+    return wrap_model(module.eval(), tiny_tokenizer(), name="ctrl")
+
+
+def test_a_family_that_scales_its_input_in_place_does_not_change_ours() -> None:
+    model = ctrl()
     prepared = prepare(model, PROMPT, TARGET)
     ids = torch.tensor([*prepared.encoding.prompt_ids, *prepared.encoding.target_ids[:-1]])
     assert torch.equal(prepared.base.embeddings[0], model.embedding(ids))
     assert np.isfinite(prepared.gradient()).all()
+
+
+@pytest.mark.parametrize("family", ["llama", "ctrl"])
+@pytest.mark.parametrize("read", [[2], [1, 3], [4], [0, 1, 2, 3, 4]])
+def test_logits_are_those_of_the_positions_asked_for(family: str, read: list[int]) -> None:
+    # Llama projects onto the vocabulary only where it is told to, CTRL everywhere.
+    model = tiny_model() if family == "llama" else ctrl()
+    assert ("logits_to_keep" in forward_arguments(model.module)) == (family == "llama")
+    embeddings = model.embedding(torch.tensor([[5, 6, 7, 8, 9]])).detach()
+    with torch.no_grad():
+        expected = model.module(inputs_embeds=embeddings.clone(), use_cache=False).logits[:, read]
+        torch.testing.assert_close(read_logits(model, embeddings, None, read), expected)
