@@ -225,6 +225,10 @@ def _check_module(module: Any, name: str) -> None:
             f"{family} adds token embeddings in every layer, which its input embeddings do not show; take a model "
             "whose hidden_size_per_layer_input is 0"
         )
+    if getattr(config, "num_kv_shared_layers", 0):
+        raise IncompatibleModel(
+            f"{family} shares keys and values between layers; take a model whose num_kv_shared_layers is 0"
+        )
     decoder = module.get_decoder() if hasattr(module, "get_decoder") else module
     if any(getattr(part, "is_causal", True) is False for part in decoder.modules()):
         raise IncompatibleModel(f"{family} attends to later tokens; take a causal decoder (is_decoder=True)")
