@@ -52,8 +52,8 @@ class RowCost:
 def row_cost(model: LoadedModel, base: BasePass, *, backward: bool = False) -> RowCost:
     """Estimate what a row of `suffix_logits` takes at its peak: 1.0 to 2.5 times what two-layer models really take.
 
-    A model whose attention does not go through transformers' attention interface makes masks for every row, which
-    are not counted: a long prompt may take more there.
+    A model whose attention does not go through transformers' attention interface makes masks for every row, and one
+    with experts copies what they read: neither is counted, so a row may take up to 2.5 times as much there.
 
     Args:
         model: the model; its config tells the widths.

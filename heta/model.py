@@ -1,16 +1,18 @@
-"""Language models ready to be explained: weights frozen, float32, with their identity and a literal tokenizer."""
+"""Language models ready to be explained: float32, with their identity and a literal tokenizer."""
 
 import hashlib
+import inspect
 import json
 import logging
 import os
-import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from heta.errors import ConfigError, IncompatibleModel, suggest
+from heta.errors import ConfigError, IncompatibleModel, MissingDependency, suggest
+from heta.exclusive import ModelLock
 from heta.fetch import CATALOGUE, MARKER, cache_dir, cached_model, weights_digest
 from heta.hub import hub_arguments, hub_commit
 from heta.quiet import quiet_transformers
@@ -24,12 +26,18 @@ logger = logging.getLogger(__name__)
 
 DTYPES = ("float32", "float64")
 """Half precision is off by 20 to 33 % in the curvature, so it is refused rather than trusted."""
+ATTENTION_LAYERS = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
+"""Kinds of layers, as configs name them, whose keys and values of one token stay what they are."""
 Dtype = Literal["float32", "float64"]
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A causal language model and its tokenizer. Passes hold `lock`: one model serves one thread at a time."""
+    """A causal language model and its tokenizer.
+
+    Passes hold `lock`: one model serves one thread at a time, in evaluation mode and frozen while it does. A module
+    that serves several threads is wrapped once.
+    """
 
     module: "torch.nn.Module"
     tokenizer: Any
@@ -40,12 +48,19 @@ class LoadedModel:
     window: int | None
     """Longest input in tokens, or None where positions have no limit."""
     bos: int | None
-    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    """Token put in front of every prompt, or None."""
+    lock: ModelLock = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lock", ModelLock(self.module))
 
     @property
     def device(self) -> "torch.device":
-        """Where inputs have to go."""
-        return self.embedding.weight.device
+        """Where inputs have to go; for an offloaded embedding the device that it runs on."""
+        import torch
+
+        device: torch.device = self.embedding.weight.device
+        return torch.device(_offloading(self.embedding).execution_device) if device.type == "meta" else device
 
     @property
     def dtype(self) -> "torch.dtype":
@@ -65,20 +80,37 @@ class LoadedModel:
 
 
 def load_model(
-    name: str, *, device: str | None = None, dtype: str = "float32", revision: str | None = None
+    name: str,
+    *,
+    device: str | None = None,
+    device_map: str | Mapping[str, int | str] | None = None,
+    dtype: str = "float32",
+    revision: str | None = None,
+    bos: bool = True,
 ) -> LoadedModel:
     """Load a causal language model.
+
+    Weights saved in half precision become float32, 4 bytes each, twice their size on disk. What does not fit can lie
+    on several devices or be offloaded by `device_map`; a gradient pass still holds the float32 weights it goes through.
 
     Args:
         name: a name of the catalogue (`smollm2`, `gemma3-270m`), a folder, or a hub id.
         device: a torch device; by default the first CUDA device, or the CPU.
+        device_map: instead of `device`, where accelerate puts the parts: `auto`, or a part's name to a device, `cpu` or
+            `disk`, as `from_pretrained` takes it.
         dtype: `float32` or `float64` (norms of the Llama type round to float32 all the same).
         revision: branch, tag or commit of a hub id.
+        bos: as for `wrap_model`.
 
     Raises:
         ConfigError: an unknown dtype or device, a name that leads nowhere, a model that was not fetched yet.
-        IncompatibleModel: no fast tokenizer, or no causal decoder.
+        IncompatibleModel: as for `wrap_model`.
+        MissingDependency: a `device_map` without accelerate.
     """
+    if device_map is not None and device is not None:
+        raise ConfigError(f"device {device!r} and device_map were both given; give one of them")
+    if device_map is not None and find_spec("accelerate") is None:
+        raise MissingDependency("device_map needs accelerate: pip install 'heta-bench[models]'")
     if dtype not in DTYPES:
         raise ConfigError(f"dtype is {dtype!r}, allowed are {', '.join(DTYPES)} (curvature is wrong in half precision)")
     folder = _folder(name)
@@ -88,8 +120,10 @@ def load_model(
     from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    target = _device(device)
+    target = None if device_map is not None else _device(device)
     where = {"local_files_only": True} if folder is not None else hub_arguments(name, revision)
+    # The grouped product of experts knows no float64; on a model without experts this acts on nothing.
+    experts = {"experts_implementation": "eager"} if dtype == "float64" else {}
     source = name if folder is None else folder
     try:
         with quiet_transformers():
@@ -97,7 +131,9 @@ def load_model(
             if getattr(config, "is_encoder_decoder", False):
                 raise IncompatibleModel(f"{name} is an encoder-decoder; only causal decoders are supported")
             tokenizer = AutoTokenizer.from_pretrained(source, **where)
-            module = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), **where)
+            module = AutoModelForCausalLM.from_pretrained(
+                source, dtype=getattr(torch, dtype), device_map=device_map, **experts, **where
+            )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ConfigError(
@@ -109,16 +145,28 @@ def load_model(
     else:
         commit = hub_commit(name, revision) or revision or "unknown"
     short = name if name in CATALOGUE or folder is None else folder.resolve().name
-    return wrap_model(module.to(target), tokenizer, name=short, revision=commit)
+    if target is not None:
+        module = module.to(target)
+    return wrap_model(module.eval().requires_grad_(False), tokenizer, name=short, revision=commit, bos=bos)
 
 
-def wrap_model(module: Any, tokenizer: Any, *, name: str, revision: str = "unknown") -> LoadedModel:
+def wrap_model(module: Any, tokenizer: Any, *, name: str, revision: str = "unknown", bos: bool = True) -> LoadedModel:
     """A `LoadedModel` around a transformers model and tokenizer that are already in memory.
 
-    Parameters are frozen and the module goes into evaluation mode, in place.
+    The module stays as it is: attribution freezes it and puts it into evaluation mode for as long as it computes. It
+    may be wrapped by peft, or spread and offloaded by accelerate.
+
+    Args:
+        module: a transformers model for causal language modelling, in float32 or float64.
+        tokenizer: its fast tokenizer.
+        name: what records call it.
+        revision: which weights these are, for records.
+        bos: whether the tokenizer's BOS token, if it has one, goes in front of every prompt. Without it the prompt's
+            first token is the attention sink and gets no score.
 
     Raises:
-        IncompatibleModel: no fast tokenizer, an encoder-decoder, or a precision that cannot be trusted.
+        IncompatibleModel: no fast tokenizer, no causal decoder with a cache of keys and values, no weights, or a
+            precision that cannot be trusted.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
@@ -126,29 +174,75 @@ def wrap_model(module: Any, tokenizer: Any, *, name: str, revision: str = "unkno
             f"{name} has no fast tokenizer ({type(tokenizer).__name__}); character offsets need one: save it with a"
             " tokenizer.json"
         )
-    if getattr(module.config, "is_encoder_decoder", False):
-        raise IncompatibleModel(f"{name} is an encoder-decoder; only causal decoders are supported")
-    weight = module.get_input_embeddings().weight
-    dtype = str(weight.dtype).removeprefix("torch.")
+    _check_module(module, name)
+    dtype = str(module.get_input_embeddings().weight.dtype).removeprefix("torch.")
     if dtype not in DTYPES:
-        raise IncompatibleModel(f"{name} is in {dtype}; load it in one of {', '.join(DTYPES)}")
+        raise IncompatibleModel(
+            f"{name} is in {dtype}; curvature is wrong in half precision; call .float() on it first (4 bytes a weight)"
+        )
     if dtype != "float32":
         # Another precision gives other numbers, so it is other work.
         revision = f"{revision}+{dtype}"
-    module.eval()
-    module.requires_grad_(False)
     encoder = _literal_encoder(backend)
-    bos = getattr(tokenizer, "bos_token_id", None)
-    digest = hashlib.sha256(f"{bos}\n{encoder.to_str()}".encode()).hexdigest()[:12]
+    first = getattr(tokenizer, "bos_token_id", None) if bos else None
+    digest = hashlib.sha256(f"{first}\n{encoder.to_str()}".encode()).hexdigest()[:12]
     text_config = module.config.get_text_config(decoder=True)
     return LoadedModel(
         module=module,
         tokenizer=tokenizer,
         encoder=encoder,
         identity=ModelIdentity(name=name, revision=revision, tokenizer=f"{type(tokenizer).__name__}:{digest}"),
-        window=getattr(text_config, "max_position_embeddings", None),
-        bos=bos,
+        window=getattr(text_config, "max_position_embeddings", None) or getattr(text_config, "max_seq_len", None),
+        bos=first,
     )
+
+
+def forward_arguments(module: Any) -> frozenset[str]:
+    """Names of the arguments that the forward of a transformers model takes, one wrapped by peft included."""
+    inner = module.get_base_model() if hasattr(module, "get_base_model") else module
+    return frozenset(inspect.signature(inner.forward).parameters)
+
+
+def _check_module(module: Any, name: str) -> None:
+    """Refuse what has no causal attention over cached keys and values, from embeddings alone."""
+    family = f"{name} ({type(module).__name__})"
+    if getattr(module.config, "is_encoder_decoder", False):
+        raise IncompatibleModel(f"{family} is an encoder-decoder; only causal decoders are supported")
+    if getattr(getattr(module, "active_peft_config", None), "is_prompt_learning", False):
+        raise IncompatibleModel(
+            f"{family} puts learned positions in front of the prompt; take an adapter of weights, such as LoRA"
+        )
+    config = module.config.get_text_config(decoder=True)
+    other = sorted(set(getattr(config, "layer_types", None) or ()) - ATTENTION_LAYERS)
+    if other or getattr(module, "_is_stateful", False):
+        kinds = f" ({', '.join(other)})" if other else ""
+        raise IncompatibleModel(f"{family} has recurrent layers{kinds}; take a model whose every layer is attention")
+    if missing := {"inputs_embeds", "past_key_values"} - forward_arguments(module):
+        raise IncompatibleModel(
+            f"{family} does not take {' and '.join(sorted(missing))}; take a transformers model that does"
+        )
+    if getattr(config, "hidden_size_per_layer_input", None):
+        raise IncompatibleModel(
+            f"{family} adds token embeddings in every layer, which its input embeddings do not show; take a model "
+            "whose hidden_size_per_layer_input is 0"
+        )
+    if getattr(config, "num_kv_shared_layers", 0):
+        raise IncompatibleModel(
+            f"{family} shares keys and values between layers; take a model whose num_kv_shared_layers is 0"
+        )
+    decoder = module.get_decoder() if hasattr(module, "get_decoder") else module
+    if any(getattr(part, "is_causal", True) is False for part in decoder.modules()):
+        raise IncompatibleModel(f"{family} attends to later tokens; take a causal decoder (is_decoder=True)")
+    embedding = module.get_input_embeddings()
+    if embedding.weight.is_meta and _offloading(embedding) is None:
+        raise IncompatibleModel(f"{family} has no weights (meta device); load it, or offload it by accelerate")
+
+
+def _offloading(module: Any) -> Any:
+    """accelerate's hook that loads the weights of `module` when it is called, or None."""
+    hook = getattr(module, "_hf_hook", None)
+    chained = getattr(hook, "hooks", (hook,))
+    return next((part for part in chained if getattr(part, "execution_device", None) is not None), None)
 
 
 def _literal_encoder(backend: "Tokenizer") -> "Tokenizer":

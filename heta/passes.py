@@ -4,7 +4,6 @@ The mask is causal, so changing token i changes nothing before i: the keys and v
 the prefix of every later one. Inputs are embeddings throughout; parameters are frozen.
 """
 
-import inspect
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from heta.errors import IncompatibleModel, NumericalError
-from heta.model import LoadedModel
+from heta.model import LoadedModel, forward_arguments
 from heta.shared_mask import shared_mask
 
 Tensor = torch.Tensor
@@ -57,7 +56,7 @@ def base_pass(model: LoadedModel, input_ids: Sequence[int], read: Sequence[int],
     with torch.no_grad():
         embeddings = model.embedding(torch.tensor([list(input_ids)], device=model.device))
         cache = DynamicCache()
-        logits = _logits(model, embeddings, cache, read)
+        logits = read_logits(model, embeddings, cache, read)
     layers: list[tuple[Tensor, Tensor]] = []
     for layer in cache.layers:
         keys, values = getattr(layer, "keys", None), getattr(layer, "values", None)
@@ -106,7 +105,7 @@ def suffix_logits(model: LoadedModel, base: BasePass, start: int, suffix: Tensor
     cache = DynamicCache()
     cache.layers = [_Prefix(keys[:, :, :start], values[:, :, :start]) for keys, values in base.keys_values]
     with shared_mask(model):
-        return _logits(model, suffix, cache, [position - removed - start for position in base.read])
+        return read_logits(model, suffix, cache, [position - removed - start for position in base.read])
 
 
 class _Prefix(DynamicLayer):  # type: ignore[misc]
@@ -161,20 +160,26 @@ def greedy_tokens(model: LoadedModel, base: BasePass, count: int, *, stop: Colle
         while len(chosen) < count and chosen[-1] not in stop:
             new = torch.tensor([chosen[fed:]], device=model.device)
             fed = len(chosen)
-            logits = _logits(model, model.embedding(new), cache, [new.shape[1] - 1])
+            logits = read_logits(model, model.embedding(new), cache, [new.shape[1] - 1])
             chosen.append(int(logits[0, -1].argmax()))
     return chosen
 
 
-def _logits(model: LoadedModel, embeddings: Tensor, cache: DynamicCache, read: Sequence[int]) -> Tensor:
-    """One pass; the vocabulary projection runs only at the positions `read`, counted from the pass's start."""
-    index = torch.tensor(list(read), device=embeddings.device)
+def read_logits(model: LoadedModel, embeddings: Tensor, cache: DynamicCache | None, read: Sequence[int]) -> Tensor:
+    """Logits `[batch, step, vocab]` of one pass at the positions `read`, counted from the pass's start.
+
+    The vocabulary projection runs from the first of them on only. Without a cache nothing is kept.
+    """
     # No mask and no position ids: with a cache every family derives both itself, sliding windows included.
-    arguments = {"inputs_embeds": embeddings, "past_key_values": cache, "use_cache": True}
-    if "logits_to_keep" in inspect.signature(model.module.forward).parameters:
-        logits = model.module(**arguments, logits_to_keep=index).logits
-    else:
-        logits = model.module(**arguments).logits[:, index]
+    # A copy, because some families scale their input in place.
+    arguments: dict[str, Any] = {"inputs_embeds": embeddings.clone(), "past_key_values": cache}
+    length = embeddings.shape[1]
+    if "logits_to_keep" in forward_arguments(model.module):
+        # A number and no tensor of indices: that would have to lie on the device of the last layer.
+        arguments["logits_to_keep"] = length - min(read)
+    with model.lock:
+        logits = model.module(**arguments, use_cache=cache is not None).logits
     if not isinstance(logits, Tensor):
         raise IncompatibleModel(f"{model.identity.name} gives no logits; a causal language model is needed")
-    return logits
+    wanted = [position - length + logits.shape[1] for position in read]
+    return logits if wanted == list(range(logits.shape[1])) else logits[:, wanted]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from heta.passes import BasePass
     from heta.perturbation import Perturbation, Reduce
     from heta.screening import Score, Screened
-    from heta.transition import Rollout
+    from heta.transition import Heads, Rollout
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -181,19 +181,21 @@ class Prepared:
         """Embeddings of the scored tokens, `[scored, d_model]`."""
         return cast(Array, self.base.embeddings[0, self.positions].double().cpu().numpy())
 
-    def transition(self, rollout: "Rollout" = "suffix", windows: Windows | None = None) -> Array:
+    def transition(
+        self, rollout: "Rollout" = "suffix", heads: "Heads" = "chained", windows: Windows | None = None
+    ) -> Array:
         """M: every row sums to 1 over the scored tokens (see `heta.transition`)."""
 
         def compute() -> Array:
             if windows is not None:
-                parts = in_windows(self, windows, lambda part: part.transition(rollout))
+                parts = in_windows(self, windows, lambda part: part.transition(rollout, heads))
                 return cast(Array, parts / parts.sum(-1, keepdims=True))
             from heta.transition import transition_rows
 
-            rows = transition_rows(self._model(), self.base, self.positions, rollout=rollout).numpy()
+            rows = transition_rows(self._model(), self.base, self.positions, rollout=rollout, heads=heads).numpy()
             return self.spread(rows if self.each else rows.mean(0))
 
-        return self.once(("transition", rollout, windows), compute)
+        return self.once(("transition", rollout, heads, windows), compute)
 
     def information(self, mask: "Mask" = "zero", windows: Windows | None = None) -> Array:
         """I in nats, >= 0 (see `heta.information`)."""

@@ -4,19 +4,18 @@ The plain computations use no cache, no batches and no finite differences.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from heta.attention import capture_error
 from heta.curvature.options import CurvatureOptions
 from heta.curvature.probes import rademacher
 from heta.doctor import Finding, ModelCheck, Patient, finding
 from heta.methods.base import create_method
 from heta.model import LoadedModel
 from heta.passes import BasePass, suffix_logits, suffix_start
-from heta.transition import capture_error
 
 Tensor = torch.Tensor
 
@@ -68,7 +67,7 @@ def _cached(patient: Patient) -> Finding:
     worst = 0.0
     for position in patient.some_positions:
         start = suffix_start(base, position)
-        with torch.no_grad():
+        with model.lock, torch.no_grad():
             logits = suffix_logits(model, base, start, base.embeddings[:, start:])
         worst = max(worst, _distance(logits[0].double().log_softmax(-1), full))
     return finding("cached = uncached", worst <= _NATS, f"{worst:.1e} nats apart", f"<= {_NATS:g}", remedy=_FAMILY)
@@ -81,7 +80,7 @@ def _batched(patient: Patient) -> Finding:
     rows = base.embeddings[:, start:].repeat(len(where), 1, 1)
     for row, position in enumerate(where):
         rows[row, position - start] = 0
-    with torch.no_grad():
+    with model.lock, torch.no_grad():
         together = suffix_logits(model, base, start, rows).double().log_softmax(-1)
         alone = [suffix_logits(model, base, start, row[None])[0].double().log_softmax(-1) for row in rows]
     worst = max(_distance(one, other) for one, other in zip(together, alone, strict=True))
@@ -135,7 +134,7 @@ def _deterministic(patient: Patient) -> Finding:
 
 def _plain(model: LoadedModel, base: BasePass, embeddings: Tensor) -> Tensor:
     """Log-probabilities `[step, vocab]` of one full pass without a cache, float64."""
-    with torch.no_grad():
+    with model.lock, torch.no_grad():
         logits: Tensor = model.module(inputs_embeds=embeddings, use_cache=False).logits[0, list(base.read)]
     return logits.double().log_softmax(-1)
 
@@ -145,30 +144,17 @@ def _distance(one: Tensor, other: Tensor) -> float:
 
 
 def _double_backward(model: LoadedModel, base: BasePass, position: int) -> float:
-    """|| H_ii r ||_1 with the first probe that the engine draws for this position."""
+    """|| H_ii r ||_1 with the first probe that the engine draws here; fused attention has no second derivative."""
     block = base.embeddings[0, position].clone().requires_grad_(True)
     rows = base.embeddings[0].clone()
     whole = rows.index_put((torch.tensor([position]),), block[None])[None]
-    with _eager(model):
+    with model.lock, sdpa_kernel(SDPBackend.MATH):
         logits = model.module(inputs_embeds=whole, use_cache=False).logits[0, list(base.read)]
         log_prob = logits.log_softmax(-1).gather(-1, base.target_ids[:, None]).sum()
         (slope,) = torch.autograd.grad(log_prob, block, create_graph=True)
         probe = rademacher(0, position, 1, len(block))[0].to(block)
         (product,) = torch.autograd.grad(slope @ probe, block)
     return float(product.double().abs().sum())
-
-
-@contextmanager
-def _eager(model: LoadedModel) -> Iterator[None]:
-    """Attention written out: fused kernels have no second derivative."""
-    module: Any = model.module
-    with model.lock:
-        before = module.config._attn_implementation
-        try:
-            module.set_attn_implementation("eager")
-            yield
-        finally:
-            module.set_attn_implementation(before)
 
 
 tokenizer = ModelCheck(_tokenizer)

@@ -17,6 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from heta.curvature.options import CurvatureOptions
 from heta.curvature.probes import rademacher
+from heta.errors import IncompatibleModel
 from heta.memory import row_cost, run_rows
 from heta.objective import Objective, gradients_of
 
@@ -111,5 +112,14 @@ def _forward_over_reverse(rows: _Blocks, vectors: Tensor, output: int) -> Tensor
     with warnings.catch_warnings():
         # torch loads its own forward-mode rules through an interface that it calls deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
-        tangent: Tensor = torch.func.jvp(torch.func.grad(total), (rows.at,), (vectors,))[1]
+        try:
+            tangent: Tensor = torch.func.jvp(torch.func.grad(total), (rows.at,), (vectors,))[1]
+        except RuntimeError as error:
+            if "functorch" not in str(error):
+                raise
+            name = rows.objective.model.identity.name
+            raise IncompatibleModel(
+                f"{name} has operations of its own that torch cannot differentiate forward; take"
+                " product=double_backward or finite_difference"
+            ) from error
     return tangent

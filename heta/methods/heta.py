@@ -28,6 +28,8 @@ class HetaOptions(CurvatureOptions):
     """Weight of the information."""
     rollout: Literal["suffix", "prefix"] = "suffix"
     """Which layers an attention flow is followed through; `prefix` is the published code's."""
+    heads: Literal["chained", "averaged"] = "chained"
+    """Whether head h's flow goes on through head h of the next layer, or attention is averaged over heads first."""
     mask: Mask = "zero"
     """What a masked token's embedding becomes for the information."""
     window: Annotated[int, Field(ge=2)] | None = None
@@ -99,25 +101,26 @@ class Heta(Method):
         if chosen.curvature == "screened":
             return self._screened(prepared)
         isolated = chosen.cut if chosen.windows == "isolated" else None
+        curvature, said = prepared.curvature(chosen, chosen.cut)
         parts = {
-            "transition": prepared.transition(chosen.rollout, isolated),
+            "transition": prepared.transition(chosen.rollout, chosen.heads, isolated),
+            "curvature": curvature,
             "information": prepared.information(chosen.mask, isolated),
         }
-        parts["curvature"], said = prepared.curvature(chosen, chosen.cut)
         return self._scores(parts, said)
 
     def _screened(self, prepared: "Prepared") -> Scores:
         """The same with exact S, and where it is added raw also I, only for tokens on which the top hangs."""
         chosen: HetaOptions = self.options
-        transition = prepared.transition(chosen.rollout)
+        transition = prepared.transition(chosen.rollout, chosen.heads)
         gate = transition[..., prepared.positions]
         found = prepared.screened(
             chosen, lambda s, i: self._combine(gate, s, i), chosen.mask, information=not self.balanced
         )
         parts = {
             "transition": transition,
-            "information": prepared.spread(found.information),
             "curvature": prepared.spread(found.curvature),
+            "information": prepared.spread(found.information),
             "exact_probes": prepared.spread(found.probes.astype(np.float64)),
             "masked": prepared.spread(found.masked.astype(np.float64)),
         }

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers.pytorch_utils import Conv1D
 
 from heta.model import LoadedModel
 
@@ -14,11 +18,16 @@ Tensor = torch.Tensor
 def eager(model: LoadedModel) -> Iterator[None]:
     """Attention written out: it has second derivatives and gives its weights away."""
     before = model.module.config._attn_implementation
-    model.module.set_attn_implementation("eager")
+    # Falcon's own eager attention is another function than its fused one: it adds ALiBi twice.
+    switched = model.module.config.model_type != "falcon"
+    if switched:
+        model.module.config._attn_implementation = "eager"
     try:
-        yield
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
     finally:
-        model.module.set_attn_implementation(before)
+        if switched:
+            model.module.config._attn_implementation = before
 
 
 def log_probs(model: LoadedModel, embeddings: Tensor) -> Tensor:
@@ -52,60 +61,99 @@ def hessian(
     return result.reshape(len(rows), width, *embeddings.shape)
 
 
+_PROJECTIONS = (".o_proj", ".out_proj", ".self_attn.dense", ".attention.dense", ".self_attention.dense", ".attn.c_proj")
+
+
 def attention_and_values(model: LoadedModel, embeddings: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """Per layer: attention `[head, pos, pos]`, and what each head writes for each position `[head, pos, d_model]`.
 
-    Values come from hooks on the value projections, so from the normed hidden states that attention really sees.
+    Values are what enters the output projection when every token may attend to itself alone: so nothing here knows
+    where a family makes its values and how it lays out its heads.
     """
-    values: list[Tensor] = []
-    config = model.module.config
-    heads = config.num_attention_heads
-    attentions = [module for name, module in model.module.named_modules() if name.endswith((".self_attn", ".attn"))]
-
-    def hook(module: torch.nn.Module, _inputs: object, output: Tensor) -> None:
-        values.append(output[0] if module in projections else output[0].chunk(3, dim=-1)[2])
-
-    projections = [module.v_proj for module in attentions if hasattr(module, "v_proj")]
-    handles = [getattr(module, "v_proj", None) or module.c_attn for module in attentions]
-    registered = [handle.register_forward_hook(hook) for handle in handles]
-    try:
-        with eager(model), torch.no_grad():
-            out = model.module(inputs_embeds=embeddings[None], use_cache=False, output_attentions=True)
-    finally:
-        for handle in registered:
+    parts = dict(model.module.named_modules())
+    names = [name for name in parts if name.endswith(_PROJECTIONS)]
+    layers = [(parts[name.rpartition(".")[0]], parts[name]) for name in names]
+    calls: list[tuple[Any, Any]] = []
+    handles = [
+        attention.register_forward_hook(lambda _, args, kwargs, __: calls.append((args, kwargs)), with_kwargs=True)
+        for attention, _ in layers
+    ]
+    fused: list[Tensor] = []
+    falcon = model.module.config.model_type == "falcon"
+    with eager(model), torch.no_grad():
+        with _fused_weights(fused):
+            out = model.module(inputs_embeds=embeddings[None], use_cache=False, output_attentions=not falcon)
+        for handle in handles:
             handle.remove()
+        attentions = [weights[0] for weights in (fused if falcon else out.attentions)]
+        values = [_own_values(*layer, *call) for layer, call in zip(layers, calls, strict=True)]
     writes = []
-    for module, flat in zip(attentions, values, strict=True):
-        own = getattr(module, "o_proj", None) or getattr(module, "out_proj", None) or module.c_proj
+    for weights, (_, projection), value in zip(attentions, layers, values, strict=True):
         # GPT-2's Conv1D keeps [in, out], a Linear [out, in].
-        matrix = own.weight if hasattr(module, "c_proj") else own.weight.T
-        width = matrix.shape[0] // heads
-        groups = flat.shape[-1] // width
-        per_head = []
-        for head in range(heads):
-            group = head // (heads // groups)
-            value = flat[:, group * width : (group + 1) * width]
-            per_head.append(value @ matrix[head * width : (head + 1) * width])
-        writes.append(torch.stack(per_head))
-    return [weights[0] for weights in out.attentions], writes
+        matrix = projection.weight if isinstance(projection, Conv1D) else projection.weight.T
+        per_head = value.reshape(len(value), len(weights), -1).transpose(0, 1)
+        writes.append(per_head @ matrix.reshape(len(weights), -1, matrix.shape[1]))
+    return attentions, writes
 
 
-def transition(
-    attentions: Sequence[Tensor], writes: Sequence[Tensor], read: Sequence[int], scored: Sequence[int], rollout: str
+def _own_values(attention: torch.nn.Module, projection: torch.nn.Module, args: Any, kwargs: Any) -> Tensor:
+    """`[pos, head * d_head]`: what enters `projection` where each position sees itself only."""
+    mask = kwargs["attention_mask"]
+    # The first token never sees the last, so that entry says how this family writes a hidden position.
+    alone = torch.where(torch.eye(mask.shape[-1], dtype=torch.bool), mask, mask[..., :1, -1:])
+    entered: list[Tensor] = []
+    handle = projection.register_forward_pre_hook(lambda _, inputs: entered.append(inputs[0][0]))
+    output = attention(*args, **{**kwargs, "attention_mask": alone})
+    handle.remove()
+    weights = output[1]
+    if weights is None:
+        return entered[0]
+    # 1, less what an attention sink takes.
+    own = weights[0].diagonal(dim1=1, dim2=2)
+    width = entered[0].shape[-1] // len(own)
+    return entered[0] / own.T.repeat_interleave(width, dim=1)
+
+
+@contextmanager
+def _fused_weights(found: list[Tensor]) -> Iterator[None]:
+    """Note the weights of every fused attention: what it gives when the values are unit vectors."""
+    fused = F.scaled_dot_product_attention
+
+    def noting(query: Tensor, key: Tensor, value: Tensor, **options: Any) -> Tensor:
+        units = torch.eye(key.shape[-2], dtype=key.dtype).expand(*query.shape[:2], -1, -1)
+        found.append(fused(query, key.expand(*query.shape[:2], -1, -1), units, **options))
+        return fused(query, key, value, **options)
+
+    F.scaled_dot_product_attention = noting
+    try:
+        yield
+    finally:
+        F.scaled_dot_product_attention = fused
+
+
+def transition_rows(
+    attentions: Sequence[Tensor],
+    writes: Sequence[Tensor],
+    read: Sequence[int],
+    scored: Sequence[int],
+    rollout: str,
+    heads: str = "chained",
 ) -> Tensor:
-    """M of the positions `scored`: the defining sum over layers and heads, by full matrix products."""
-    layers, (heads, length, _) = len(attentions), attentions[0].shape
+    """M of the positions `scored` for each step: the defining sum over layers and heads, by full matrix products."""
+    layers, (count, length, _) = len(attentions), attentions[0].shape
     eye = torch.eye(length, dtype=attentions[0].dtype)
     total = torch.zeros(len(read), length, dtype=attentions[0].dtype)
     for layer in range(layers):
-        for head in range(heads):
+        for head in range(count):
             chosen = range(layer + 1) if rollout == "prefix" else range(layer, layers)
             product = eye
             for step in chosen:
-                product = (0.5 * attentions[step][head] + 0.5 * eye) @ product
+                attention = attentions[step].mean(0) if heads == "averaged" else attentions[step][head]
+                mixed = 0.5 * attention + 0.5 * eye
+                product = mixed / mixed.sum(-1, keepdim=True) @ product
             total += product[list(read)] * writes[layer][head].abs().sum(-1)
     rows = total[:, list(scored)]
-    return (rows / rows.sum(-1, keepdim=True)).mean(0)
+    return rows / rows.sum(-1, keepdim=True)
 
 
 def information(model: LoadedModel, embeddings: Tensor, read: Sequence[int], scored: Sequence[int]) -> Tensor:

@@ -20,8 +20,8 @@ def test_each_token_is_the_most_likely_one(family: str) -> None:
         with torch.no_grad():
             assert int(log_probs(model, embed(model, ids))[-1].argmax()) == token
         ids.append(token)
-    assert len(written.token_ids) == 6
-    assert not written.ended
+    # Random weights end their text early where the most likely token happens to be one that ends it.
+    assert written.ended == (len(written.token_ids) < 6)
     assert written.text == model.decode(written.token_ids)
 
 
@@ -56,7 +56,7 @@ def test_its_very_tokens_are_explained() -> None:
     # The same as policy `model` gives for a target of as many tokens.
     same = attribute(model, PROMPT, written, "kl", policy="model")
     assert same.scores.tolist() == attribute(model, PROMPT, written, "kl").scores.tolist()
-    assert prepare(model, PROMPT, written, policy="first").encoding.target_ids == written.token_ids[:1]
+    assert prepare(model, PROMPT, written, policy="first").target.token_ids == written.token_ids[:1]
 
 
 def test_a_blank_at_the_prompts_end_is_no_obstacle() -> None:

@@ -11,7 +11,7 @@ from helpers.tiny_models import FAMILIES, PROMPT, TARGET, tiny_model
 from heta import Prepared, TargetChoice, create_method, prepare
 from heta.curvature.options import CurvatureOptions
 from heta.curvature.probes import rademacher, rademacher_of
-from heta.errors import ConfigError
+from heta.errors import ConfigError, IncompatibleModel
 
 PROBES = 4
 
@@ -34,6 +34,11 @@ def joint_hessian(prepared: Prepared, family: str = "llama") -> torch.Tensor:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_second_derivatives_need_no_step(family: str, product: str) -> None:
     prepared = prepare(tiny_model(family), PROMPT, TARGET)
+    if (family, product) == ("bloom", "jvp"):
+        # BLOOM's GeLU is a function of its own, with a rule for reverse mode only.
+        with pytest.raises(IncompatibleModel, match="take product=double_backward"):
+            s_of(prepared, product=product)
+        return
     joint = joint_hessian(prepared, family)
     expected = [
         float((rademacher(0, position, PROBES, joint.shape[1]).double() @ joint[i, :, i]).abs().sum(-1).mean())

@@ -27,7 +27,7 @@ def test_vectors(family: str) -> None:
     base = prepared.base
     ids = list(prepared.encoding.prompt_ids)
     # Gemma scales its embeddings by the root of their width, inside the embedding module.
-    scale = 32**0.5 if family == "gemma3" else 1.0
+    scale = 32**0.5 if family in ("gemma2", "gemma3") else 1.0
     matrix = model.embedding.weight.detach() * scale
     expected = {
         "zero": torch.zeros(32, dtype=torch.float64),

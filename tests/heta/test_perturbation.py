@@ -71,9 +71,11 @@ def test_equals_full_passes_in_the_given_order(family: str, budget: int) -> None
     rows, want = case(family)
     got = perturb(model, base, rows, keep, budget=budget)
     assert got.dtype == torch.float64
-    torch.testing.assert_close(got, want, atol=1e-6, rtol=0)
+    # GPT-Neo computes its attention weights in float32, whatever the model's precision.
+    close = 1e-5 if family == "gpt_neo" else 1e-6
+    torch.testing.assert_close(got, want, atol=close, rtol=0)
     chosen = want.gather(-1, base.target_ids.expand(len(rows), -1)[..., None])[..., 0]
-    torch.testing.assert_close(perturbed_log_probs(model, base, rows, budget=budget), chosen, atol=1e-6, rtol=0)
+    torch.testing.assert_close(perturbed_log_probs(model, base, rows, budget=budget), chosen, atol=close, rtol=0)
 
 
 def test_nothing_changed_is_the_models_own_prediction() -> None:

@@ -1,6 +1,8 @@
 """Transition against the rollout of true attention weights and values."""
 
 import threading
+from contextlib import nullcontext
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,23 +12,28 @@ import torch
 from helpers import oracles
 from helpers.tiny_models import FAMILIES, PROMPT, TARGET, tiny_model
 from heta import prepare
-from heta.errors import IncompatibleModel
-from heta.transition import _value_norms, _value_norms_by_call
+from heta.attention import AttentionLayer
+from heta.errors import ConfigError, IncompatibleModel, NumericalError
+from heta.transition import HEADS, ROLLOUTS, transition_rows
 
 
-@pytest.mark.parametrize("rollout", ["suffix", "prefix"])
-@pytest.mark.parametrize("target", [TARGET, " green"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_equals_the_rollout_of_true_attentions_and_values(family: str, target: str, rollout: Any) -> None:
+def test_equals_the_rollout_of_true_attentions_and_values(family: str) -> None:
     model = tiny_model(family)
-    prepared = prepare(model, PROMPT, target)
+    prepared = prepare(model, PROMPT, TARGET)
     ids = [*prepared.encoding.prompt_ids, *prepared.encoding.target_ids[:-1]]
     attentions, writes = oracles.attention_and_values(model, oracles.embed(model, ids))
+    base, positions = prepared.base, prepared.positions
     assert len(attentions) == len(writes) == 2
-    expected = oracles.transition(attentions, writes, prepared.base.read, prepared.positions, rollout)
-    got = prepared.transition(rollout)
-    np.testing.assert_allclose(got[prepared.positions], expected.numpy(), atol=1e-5, rtol=0)
-    assert got.sum() == pytest.approx(1.0)
+    assert len(base.read) > 1
+    for rollout, heads in product(ROLLOUTS, HEADS):
+        expected = oracles.transition_rows(attentions, writes, base.read, positions, rollout, heads)
+        got = transition_rows(model, base, positions, rollout=rollout, heads=heads)
+        assert got.dtype == torch.float64
+        np.testing.assert_allclose(got, expected, atol=1e-5, rtol=0, err_msg=f"{rollout} {heads}")
+        mean = prepared.transition(rollout, heads)
+        np.testing.assert_allclose(mean[positions], expected.mean(0), atol=1e-5, rtol=0)
+        assert mean.sum() == pytest.approx(1.0)
 
 
 def test_the_families_differ_in_what_could_go_wrong() -> None:
@@ -44,51 +51,48 @@ def test_the_rollouts_are_different_vectors() -> None:
     assert not np.allclose(prepared.transition("suffix"), prepared.transition("prefix"), rtol=1e-2)
 
 
-@pytest.mark.parametrize("family", ["llama", "gpt2", "opt"])
-def test_value_norms_through_the_module_equal_those_from_its_weight(family: str) -> None:
-    model = tiny_model(family)
-    name = {"llama": "self_attn", "gpt2": "attn", "opt": "self_attn"}[family]
-    attention = next(module for path, module in model.module.named_modules() if path.endswith(name))
-    value = torch.randn(4, 5, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    projection = next(getattr(attention, n) for n in ("o_proj", "out_proj", "c_proj") if hasattr(attention, n))
-    torch.testing.assert_close(_value_norms_by_call(projection, value), _value_norms(attention, value))
+def test_heads_are_chained_or_averaged_which_differs() -> None:
+    prepared = prepare(tiny_model(), PROMPT, TARGET)
+    assert not np.allclose(prepared.transition(heads="chained"), prepared.transition(heads="averaged"), rtol=1e-2)
 
 
-def test_the_model_is_left_as_it_was_also_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = tiny_model("llama", seed=3)
-    before = model.module.config._attn_implementation
-    prepare(model, PROMPT, TARGET).transition()
-    assert model.module.config._attn_implementation == before
-    prepared = prepare(model, PROMPT, TARGET)
-    _ = prepared.base
-
-    def broken(*_: object) -> None:
-        raise RuntimeError("no memory")
-
-    monkeypatch.setattr("heta.transition._value_norms", broken)
-    with pytest.raises(RuntimeError, match="no memory"):
-        prepared.transition()
-    assert model.module.config._attn_implementation == before
+@pytest.mark.parametrize(("option", "allowed"), [("rollout", "suffix, prefix"), ("heads", "chained, averaged")])
+def test_an_unknown_variant_is_refused(option: str, allowed: str) -> None:
+    prepared = prepare(tiny_model(), PROMPT, TARGET)
+    with pytest.raises(ConfigError, match=f"{option} is 'both', allowed are {allowed}"):
+        transition_rows(prepared.model, prepared.base, prepared.positions, **{option: "both"})
 
 
-def test_a_family_outside_the_interface_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = tiny_model("llama", seed=4)
-    prepared = prepare(model, PROMPT, TARGET)
-    # Such families keep their own attention, whatever implementation is asked for.
-    monkeypatch.setattr(model.module, "set_attn_implementation", lambda _: None)
-    with pytest.raises(IncompatibleModel, match="0 of 2 layers"):
+def test_rows_are_the_targets_steps() -> None:
+    model = tiny_model()
+    whole, first = (prepare(model, PROMPT, TARGET, policy=policy) for policy in ("answer", "first"))
+    rows = transition_rows(model, whole.base, whole.positions)
+    assert rows.shape == (len(whole.encoding.target_ids), len(whole.positions))
+    torch.testing.assert_close(rows.sum(1), torch.ones(len(rows), dtype=torch.float64))
+    # The first row is the whole of a target that ends there.
+    np.testing.assert_allclose(rows[0], first.transition()[first.positions], rtol=1e-9)
+    assert not torch.allclose(rows[0], rows[1], rtol=1e-2)
+
+
+def test_no_flow_from_any_scored_token_is_an_error() -> None:
+    # Two windows of 10 reach 9 + 9 tokens back; only the prompt's first word is scored, and the last step lies beyond.
+    model = tiny_model("mistral")
+    prepared = prepare(model, PROMPT, TARGET, unscored=[(4, len(PROMPT))])
+    assert prepared.base.read[-1] - max(prepared.positions) > 18
+    with pytest.raises(NumericalError, match="no attention flow of tiny-mistral leads from any of the 2 scored tokens"):
         prepared.transition()
 
 
-def test_attention_with_an_unknown_term_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = tiny_model("llama", seed=5)
-    prepared = prepare(model, PROMPT, TARGET)
-    _ = prepared.base
-    for layer in model.module.model.layers:
-        # The capture is told another scale than the base pass was.
-        monkeypatch.setattr(layer.self_attn, "scaling", 3.0)
-    with pytest.raises(IncompatibleModel, match="nats away"):
+def test_layers_of_different_width_cannot_be_chained(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = prepare(tiny_model(), PROMPT, TARGET)
+    length = prepared.base.length
+    uneven = [AttentionLayer(torch.ones(h, length), lambda h=h: torch.eye(length).repeat(h, 1, 1)) for h in (2, 3)]
+    monkeypatch.setattr("heta.transition.attention_layers", lambda *_: nullcontext(uneven))
+    with pytest.raises(IncompatibleModel, match="layers of 2, 3 heads"):
         prepared.transition()
+    # Every token sees itself alone: the last scored position is not the one that is read, so nothing flows.
+    with pytest.raises(NumericalError):
+        transition_rows(prepared.model, prepared.base, [1], heads="averaged")
 
 
 def test_threads_do_not_see_each_others_captures() -> None:
