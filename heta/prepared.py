@@ -212,12 +212,11 @@ class Prepared:
         from heta.information import information_by_step
 
         foil = self.objective().foil_ids
-        return cast(
-            Array,
-            information_by_step(
+        with self._lock:
+            rows = information_by_step(
                 self._model(), self.base, positions, mask=mask, foil_ids=foil, budget=self._budget()
-            ).numpy(),
-        )
+            )
+        return cast(Array, rows.numpy())
 
     def perturb(self, perturbations: Sequence["Perturbation"], reduce: "Reduce") -> Array:
         """`reduce` of the log-probabilities under each perturbation, `[row, ...]` (see `heta.perturbation`)."""
@@ -252,7 +251,7 @@ class Prepared:
             found = curvature(objective, self.positions, options, windows=windows, budget=self._budget(backward=True))
             return self.spread(self._fold(found.values.numpy())), found.notes
 
-        return self.once(("curvature", options, windows), compute)
+        return self.once(("curvature", options.key(), windows), compute)
 
     def screened(self, options: "CurvatureOptions", score: "Score", mask: "Mask", *, information: bool) -> "Screened":
         """S and I, exact where the top of `score` hangs on them (see `heta.screening`); arrays `[scored]`. Not kept.
@@ -281,7 +280,8 @@ class Prepared:
         known = measure if information else self.information(mask)[self.positions]
         knowledge = Knowledge(cheap[self.positions], known)
         objective = self.objective(options.hessian_layer)
-        return screen(objective, self.positions, knowledge, score, options, budget=self._budget(backward=True))
+        with self._lock:
+            return screen(objective, self.positions, knowledge, score, options, budget=self._budget(backward=True))
 
     def spread(self, values: Array) -> Array:
         """`[..., scored]` values put at their tokens: `[..., pos]`, 0 elsewhere."""

@@ -61,11 +61,17 @@ class CurvatureOptions(Options):
 
     def acting(self) -> dict[str, Any]:
         """The options that this mode reads, as plain values."""
-        values = super().acting()
+        unread = self._unread()
+        return {name: value for name, value in super().acting().items() if name not in unread}
+
+    def key(self) -> tuple[tuple[str, Any], ...]:
+        """What S depends on: the same for every method that asks for the same curvature."""
+        unread = self._unread()
+        return tuple((name, getattr(self, name)) for name in CurvatureOptions.model_fields if name not in unread)
+
+    def _unread(self) -> set[str]:
         unread = {name for name, modes in self.READ_BY.items() if self.curvature not in modes}
-        if self.product != "finite_difference":
-            unread.add("step")
-        return {name: value for name, value in values.items() if name not in unread}
+        return unread if self.product == "finite_difference" else {*unread, "step"}
 
     def one_pass(self, probes: int) -> "CurvatureOptions":
         """One-pass curvature at the same site, seed and step."""

@@ -319,3 +319,12 @@ def test_config_names_only_what_acts() -> None:
 def test_probes_are_the_same_however_many_are_drawn() -> None:
     for width in (7, 30, 576):
         assert torch.equal(rademacher(1, 5, 3, width), rademacher(1, 5, 40, width)[:3])
+
+
+def test_methods_share_the_curvature_they_have_in_common() -> None:
+    prepared = prepare(tiny_model(), PROMPT, TARGET)
+    fast = prepared.attribute(create_method("heta_fast"))
+    again = create_method("heta", curvature="one_pass", probes=3, beta=0.1)
+    assert again.options.key() == create_method("heta_fast").options.key()
+    assert prepared.attribute(again).components["curvature"].tolist() == fast.components["curvature"].tolist()
+    assert create_method("heta").options.key() != create_method("heta", seed=1).options.key()
