@@ -125,8 +125,8 @@ def test_methods_of_one_item_share_its_passes(
     import heta.information
 
     passes = []
-    real = heta.information.information
-    monkeypatch.setattr(heta.information, "information", lambda *a, **k: passes.append(1) or real(*a, **k))
+    real = heta.information.information_by_step
+    monkeypatch.setattr(heta.information, "information_by_step", lambda *a, **k: passes.append(1) or real(*a, **k))
     run_attributions(workspace, ITEMS[:2], model, methods("heta_fast", "kl"))
     assert len(passes) == 2
 
@@ -174,7 +174,7 @@ def test_a_model_that_no_method_can_use_ends_the_run(
     def refuse(*_: object, **__: object) -> None:
         raise IncompatibleModel("no second derivative")
 
-    monkeypatch.setattr("heta.information.information", refuse)
+    monkeypatch.setattr("heta.information.information_by_step", refuse)
     with pytest.raises(IncompatibleModel):
         run_attributions(workspace, ITEMS, model, methods("random", "kl"))
     # What was finished before is kept.
