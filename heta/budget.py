@@ -18,7 +18,7 @@ class Budget:
     """Most tokens in flight; none: 512 on a CPU, 8192 elsewhere."""
     memory: int | None = None
     """Most bytes that a batch may take beside the weights and the full pass, by estimate; lowers `tokens` where that
-    would take more. One that not even a single row fits is refused when a method needs that row."""
+    would take more. One that not even a single row fits is refused by methods that run batches of rows."""
 
     def __post_init__(self) -> None:
         if self.tokens is not None and self.tokens < 1:

@@ -5,6 +5,7 @@ a token boundary is refused. Literal text stays literal: "<s>" in a prompt is th
 In a chat (see `heta.chat`) the template's tokens are part of the context and carry empty spans.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,7 +64,7 @@ def encode(
         target_spans = tuple(Span(token.start - len(prompt), token.end - len(prompt)) for token in tokens[cut:])
     else:
         prompt_ids, spans = encode_prompt(model, prompt, chat)
-        target_ids, target_spans = target.token_ids, ()
+        target_ids, target_spans = target.token_ids, _spans_of(model, target)
         if not target_ids:
             raise InputError(f"the continuation {_short(target.text)} has no token; take what `generate` gives")
     # The last target token is predicted, never read.
@@ -78,6 +79,16 @@ def encode(
     if not scored.any():
         raise InputError(f"no token of the prompt {_short(prompt)} is left to score; make it longer or unscore less")
     return Encoding(prompt_ids=prompt_ids, spans=spans, scored=scored, target_ids=target_ids, target_spans=target_spans)
+
+
+def _spans_of(model: LoadedModel, target: Continuation) -> tuple[Span, ...]:
+    """Where each token of a continuation stands in its text; none where the decoded pieces do not add up to it."""
+    texts = [model.decode(target.token_ids[:count]) for count in range(len(target.token_ids) + 1)]
+    # A piece of a character decodes to a stand-in until the rest of it has come.
+    if texts[-1] != target.text or not all(target.text.startswith(text.rstrip("\ufffd")) for text in texts):
+        return ()
+    ends = [len(text.rstrip("\ufffd")) for text in texts]
+    return tuple(Span(start, end) for start, end in itertools.pairwise(ends))
 
 
 def encode_prompt(

@@ -14,7 +14,7 @@ from torch.nn.functional import logsigmoid
 from heta.masks import Mask, mask_vector
 from heta.model import LoadedModel
 from heta.passes import BasePass
-from heta.perturbation import Perturbation, Reduce, chosen_log_probs, perturb
+from heta.perturbation import Perturbation, Reduce, lead, perturb
 
 Tensor = torch.Tensor
 
@@ -78,15 +78,7 @@ def _divergence(base: BasePass) -> Reduce:
 
 
 def _contrast(base: BasePass, foil_ids: Tensor) -> Reduce:
-    if foil_ids.shape != base.target_ids.shape:
-        raise ValueError(f"foil_ids have shape {tuple(foil_ids.shape)}, the target {tuple(base.target_ids.shape)}")
-    foils = foil_ids.to(base.target_ids)
-
-    def log_odds(log_probs: Tensor) -> Tensor:
-        """log p(target) - log p(foil), `[row, step]`."""
-        index = foils.expand(log_probs.shape[0], -1).unsqueeze(-1)
-        return chosen_log_probs(base, log_probs) - log_probs.gather(-1, index).squeeze(-1)
-
+    log_odds = lead(base, foil_ids)
     clean = log_odds(base.log_probs[None])
 
     def reduce(log_q: Tensor) -> Tensor:

@@ -38,7 +38,8 @@ def mask_vector(model: "LoadedModel", base: "BasePass", mask: Mask) -> "Tensor |
     if mask == "zero":
         return torch.zeros_like(base.embeddings[0, 0])
     if mask == "sequence_mean":
-        # The first position is the BOS token or the attention sink in its stead: its embedding stands for no text.
+        # All that is read before the explained tokens. The first position is the BOS token or the attention sink in
+        # its stead: its embedding stands for no text.
         return base.embeddings[0, 1 : base.read[0] + 1].mean(0)
     with torch.no_grad():
         if mask == "vocabulary_mean":

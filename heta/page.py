@@ -45,7 +45,9 @@ def heat_fragment(attribution: Attribution) -> str:
     before, after = attribution.chat or ("", "")
     places = np.array(attribution.spans, dtype=np.int64).reshape(-1, 2)
     runs = "".join(_span(attribution, places, run) for run in heat_runs(attribution))
-    target = "" if attribution.target is None else _wrapped("target", attribution.target.text)
+    target = ""
+    if attribution.target is not None:
+        target = _wrapped("chat", attribution.target.before) + _wrapped("target", attribution.target.text)
     strip = f"{_wrapped('chat', before)}{runs}{_wrapped('chat', after)}{target}"
     return (
         f'<div class="heta-attribution"><style>{_FRAGMENT_STYLE}</style>'

@@ -106,6 +106,23 @@ def perturbed_log_probs(
     return perturb(model, base, perturbations, lambda log_probs: chosen_log_probs(base, log_probs), budget=budget)
 
 
+def lead(base: BasePass, foil_ids: Tensor) -> "Reduce":
+    """A reducer to log p(target) - log p(foil), `[row, step]` nats, with `[step]` foils.
+
+    Raises:
+        ValueError: not one foil a step.
+    """
+    if foil_ids.shape != base.target_ids.shape:
+        raise ValueError(f"foil_ids have shape {tuple(foil_ids.shape)}, the target {tuple(base.target_ids.shape)}")
+    foils = foil_ids.to(base.target_ids)
+
+    def reduce(log_probs: Tensor) -> Tensor:
+        index = foils.expand(log_probs.shape[0], -1).unsqueeze(-1)
+        return chosen_log_probs(base, log_probs) - log_probs.gather(-1, index).squeeze(-1)
+
+    return reduce
+
+
 def chosen_log_probs(base: BasePass, log_probs: Tensor) -> Tensor:
     """Those of the target's tokens, `[row, step]`, from `[row, step, vocab]`."""
     ids = base.target_ids.expand(log_probs.shape[0], -1).unsqueeze(-1)

@@ -226,6 +226,13 @@ class Prepared:
             result = perturb(self._model(), self.base, perturbations, reduce, budget=self._budget())
         return cast(Array, result.numpy())
 
+    def explained_log_probs(self) -> "Reduce":
+        """A reducer of log-probabilities to those that are explained: of the target, or its lead over the foil."""
+        from heta.perturbation import chosen_log_probs, lead
+
+        base, foil = self.base, self.objective().foil_ids
+        return (lambda log_probs: chosen_log_probs(base, log_probs)) if foil is None else lead(base, foil)
+
     def mask_vector(self, mask: "Mask") -> "torch.Tensor | None":
         """What a masked token's embedding becomes, `[d_model]`; None where it is left out (see `heta.masks`)."""
         from heta.masks import mask_vector

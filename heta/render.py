@@ -103,6 +103,7 @@ def heat_strip(attribution: Attribution) -> "Text":
         strip.append(attribution.prompt[run.start : run.end], style=style)
     strip.append(after, style="dim")
     if attribution.target is not None:
+        strip.append(attribution.target.before, style="dim")
         strip.append(attribution.target.text, style="bold underline")
     return strip
 

@@ -22,7 +22,9 @@ def decoder_layers(model: LoadedModel) -> torch.nn.ModuleList:
     """
     module: Any = model.module
     count = module.config.get_text_config(decoder=True).num_hidden_layers
-    for candidate in module.modules():
+    # Models of text and images have layers of both kinds; the decoder holds those of the text.
+    decoder = module.get_decoder() if hasattr(module, "get_decoder") else module
+    for candidate in (decoder or module).modules():
         if isinstance(candidate, torch.nn.ModuleList) and len(candidate) == count:
             return candidate
     raise IncompatibleModel(
@@ -62,23 +64,30 @@ def residual_stream(model: LoadedModel, base: BasePass, layer: int) -> ResidualS
     returned: list[int] = []
 
     def keep(_: torch.nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
-        entered.append(positional[0] if positional else named["hidden_states"])
+        entered.append((positional[0] if positional else named["hidden_states"]).clone())
 
     def form(_: torch.nn.Module, __: Any, output: Any) -> None:
         returned.append(len(output) if isinstance(output, tuple) else 0)
 
     layers: Any = decoder_layers(model)
     module: Any = model.module
-    handles = [
-        layers[layer].register_forward_pre_hook(keep, with_kwargs=True),
-        layers[layer].register_forward_hook(form),
-    ]
-    try:
-        with torch.no_grad():
-            module(inputs_embeds=base.embeddings, use_cache=False)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with model.lock:
+        handles = [
+            layers[layer].register_forward_pre_hook(keep, with_kwargs=True),
+            layers[layer].register_forward_hook(form),
+        ]
+        try:
+            with torch.no_grad():
+                # A copy, because some families scale their input in place.
+                module(inputs_embeds=base.embeddings.clone(), use_cache=False)
+        finally:
+            for handle in handles:
+                handle.remove()
+    if not entered:
+        raise IncompatibleModel(
+            f"{model.identity.name} ({type(module).__name__}): its layer {layer} does not run in a pass over text;"
+            " leave hessian_layer out for curvature in the embeddings"
+        )
     return ResidualStream(layer, entered[0], returned[0])
 
 
@@ -98,17 +107,18 @@ def entering(model: LoadedModel, stream: ResidualStream, vectors: Tensor) -> Ite
         return (hidden_states, *[None] * (stream.below - 1)) if stream.below else hidden_states
 
     below = list(layers[: stream.layer])
-    # An attribute of the instance comes before the class's method; offloading puts one of its own there.
-    before = [module.__dict__.get("forward") for module in below]
-    handle = layers[stream.layer].register_forward_pre_hook(replace, with_kwargs=True)
-    try:
-        for module in below:
-            module.forward = hand_on
-        yield
-    finally:
-        handle.remove()
-        for module, own in zip(below, before, strict=True):
-            if own is None:
-                module.__dict__.pop("forward", None)
-            else:
-                module.forward = own
+    with model.lock:
+        # An attribute of the instance comes before the class's method; offloading puts one of its own there.
+        before = [module.__dict__.get("forward") for module in below]
+        handle = layers[stream.layer].register_forward_pre_hook(replace, with_kwargs=True)
+        try:
+            for module in below:
+                module.forward = hand_on
+            yield
+        finally:
+            handle.remove()
+            for module, own in zip(below, before, strict=True):
+                if own is None:
+                    module.__dict__.pop("forward", None)
+                else:
+                    module.forward = own

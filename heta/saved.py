@@ -10,7 +10,7 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from heta.errors import InputError
 from heta.records import Attribution, ChatText, ModelIdentity, Span, Target, TargetPolicy, Unit
@@ -37,8 +37,8 @@ class _Target(_Part):
     ranks: list[int]
     greedy: str
     answered: bool
-    before: str
-    foil: str | None
+    before: str = ""
+    foil: str | None = None
 
 
 class _Unit(_Part):
@@ -65,7 +65,7 @@ class _Document(_Part):
     chat: _Chat | None
     target: _Target | None
     units: list[_Unit]
-    rows: dict[str, list[list[float | None]]]
+    rows: dict[str, list[list[float | None]]] = Field(default_factory=dict)
     config: dict[str, Any]
     config_hash: str
     seconds: float

@@ -78,7 +78,7 @@ def screen(
     *,
     budget: int,
 ) -> Screened:
-    """Settle which tokens have the `options.top` highest scores.
+    """Settle which tokens have the `options.top` highest scores, of more tokens than that.
 
     Args:
         objective: what is differentiated, and where; of one output.
@@ -88,15 +88,18 @@ def screen(
         options: `top`, most `probes` a token, seed, difference step.
         budget: most tokens in one pass.
     """
-    top = min(options.top, len(positions))
+    top = options.top
     # The first probes go to the tokens nearest to the edge, open or not: without any, the spread would be a guess.
-    sides = _nearest(score, knowledge, top)
+    sides = first = _nearest(score, knowledge, top)
     while True:
         unsure = [[i for i in side if knowledge.can_learn(i, options.probes)] for side in sides]
         wanted = sorted(i for side in unsure for i in side[:_A_SIDE])
         if not wanted:
             break
-        knowledge.mask(wanted)
+        if knowledge.mask(wanted) and sides is not first:
+            # Known I alone may have closed some of them.
+            sides = _open(score, knowledge, top)
+            continue
         had = {i: len(knowledge.norms[i]) for i in wanted}
         pairs = [
             (i, Pair(positions[i], probe))
@@ -129,12 +132,13 @@ class Knowledge:
         """Whether the token has fewer than `probes` exact probes, or was not masked yet."""
         return len(self.norms[index]) < probes or not bool(self.masked[index])
 
-    def mask(self, indices: Sequence[int]) -> None:
-        """Measure I of those that were not masked yet."""
+    def mask(self, indices: Sequence[int]) -> bool:
+        """Measure I of those that were not masked yet; whether there were any."""
         new = [i for i in indices if not self.masked[i]]
         if new and self._measure is not None:
             self._information[new] = self._measure(new)
             self.masked[new] = True
+        return bool(new)
 
     def information(self) -> tuple[Array, Array, Array]:
         """Middle, lowest and highest I of every token."""
@@ -197,10 +201,10 @@ def _log_mean(norms: Sequence[float]) -> float:
 
 
 def _nearest(score: Score, knowledge: Knowledge, top: int) -> tuple[list[int], list[int]]:
-    """Tokens inside and outside the top, the nearest to its edge first; none where every token is inside."""
+    """Tokens inside and outside the top, the nearest to its edge first."""
     middle = score(np.exp(knowledge.cheap), knowledge.information()[0])
     order = np.argsort(-middle, kind="stable").tolist()
-    return ([], []) if len(order) <= top else (order[:top][::-1], order[top:])
+    return order[:top][::-1], order[top:]
 
 
 def _open(score: Score, knowledge: Knowledge, top: int) -> tuple[list[int], list[int]]:
@@ -210,8 +214,6 @@ def _open(score: Score, knowledge: Knowledge, top: int) -> tuple[list[int], list
     center = np.exp(mean)
     order = np.argsort(-score(center, middle), kind="stable")
     inside, outside = order[:top], order[top:]
-    if len(outside) == 0:
-        return [], []
     low = _moved(score, (center, middle), (np.exp(mean - _DEVIATIONS * deviation), least))
     high = _moved(score, (center, middle), (np.exp(mean + _DEVIATIONS * deviation), most))
     edge_in, edge_out = low[inside].min(), high[outside].max()

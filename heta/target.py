@@ -51,6 +51,8 @@ def explained(
         InputError: a span that holds no token, a foil that equals the target, joins the prompt otherwise, or differs
             from it only in being longer or shorter.
     """
+    if choice.foil == "":
+        raise InputError("the foil is empty; give another continuation, with its leading space")
     if choice.foil is not None:
         return _against(choice.foil, encode(model, prompt, choice.foil, chat=chat), coded)
     if choice.policy == "first":
@@ -58,6 +60,13 @@ def explained(
     if choice.span is None:
         return Explained((), coded.target_ids)
     span = Span(*choice.span)
+    if not coded.target_spans:
+        raise InputError(
+            "the tokens of this continuation do not add up to its text, so a span of it cannot be found; give the text"
+        )
+    length = coded.target_spans[-1].end
+    if not 0 <= span.start < span.end <= length:
+        raise InputError(f"span [{span.start}, {span.end}) does not lie in the target of {length} code points")
     inside = [index for index, other in enumerate(coded.target_spans) if other.overlaps(span)]
     if not inside:
         raise InputError(f"span [{span.start}, {span.end}) holds no token of the target; give a range inside its text")

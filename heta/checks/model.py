@@ -135,7 +135,7 @@ def _deterministic(patient: Patient) -> Finding:
 def _plain(model: LoadedModel, base: BasePass, embeddings: Tensor) -> Tensor:
     """Log-probabilities `[step, vocab]` of one full pass without a cache, float64."""
     with model.lock, torch.no_grad():
-        logits: Tensor = model.module(inputs_embeds=embeddings, use_cache=False).logits[0, list(base.read)]
+        logits: Tensor = model.module(inputs_embeds=embeddings.clone(), use_cache=False).logits[0, list(base.read)]
     return logits.double().log_softmax(-1)
 
 

@@ -90,6 +90,8 @@ def attribute(
     if system is not None and not chat:
         raise click.UsageError("--system belongs to a chat; give --chat as well, or leave it out")
     chosen = create_method(method, **parse_options(options))
+    if not chosen.needs_model and (foil is not None or policy != "answer"):
+        raise ConfigError(f"method {method!r} uses no model, so --policy and --foil do nothing; leave them out")
     if foil is not None and policy != "answer":
         raise click.UsageError("--foil explains one token, the first in which the two part; leave --policy out")
     if chat and not chosen.needs_model:
@@ -184,6 +186,6 @@ def parse_options(pairs: tuple[str, ...]) -> dict[str, Any]:
             raise ConfigError(f"--option {name} is given twice: {found[name]!r} and {value!r}")
         try:
             found[name] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             found[name] = value
     return found

@@ -41,5 +41,5 @@ def fisher(objective: Objective, positions: Sequence[int], options: CurvatureOpt
             products[step if objective.each else 0] += (
                 weight * torch.einsum("kid,id->ki", draws, rows)[..., None] * rows
             )
-    missing = float(1 - chosen.values.exp().sum(-1).min())
+    missing = max(0.0, float(1 - chosen.values.exp().sum(-1).min()))
     return products.abs().sum(-1).mean(1), missing

@@ -15,7 +15,13 @@ Tensor = torch.Tensor
 
 
 def joint_products(
-    objective: Objective, positions: Sequence[int], vectors: Tensor, *, step: float, budget: int
+    objective: Objective,
+    positions: Sequence[int],
+    vectors: Tensor,
+    *,
+    step: float,
+    budget: int,
+    only: int | None = None,
 ) -> Tensor:
     """(H v) over `positions`, H the joint Hessian of those tokens: `[row, output, position, d_model]`.
 
@@ -25,16 +31,18 @@ def joint_products(
         vectors: `[row, position, d_model]`, of about 1 a coordinate.
         step: difference step, as a share of the mean absolute vector.
         budget: most tokens in one pass.
+        only: the one output to differentiate; none: all of them.
     """
+    chosen = slice(None) if only is None else slice(only, only + 1)
     epsilon = difference_step(objective, step)
-    before = objective.gradients_at(positions)
+    before = objective.gradients_at(positions)[chosen]
 
     def run(rows: list[int], start: int) -> Tensor:
         where = torch.tensor(list(positions), device=objective.vectors.device) - start
         suffix = objective.vectors[:, start:].repeat(len(rows), 1, 1)
         suffix[:, where] += epsilon * vectors[rows].to(suffix)
         suffix.requires_grad_(True)
-        moved = gradients_of(objective.values(start, suffix), suffix)[:, :, where]
+        moved = gradients_of(objective.values(start, suffix)[:, chosen], suffix)[:, :, where]
         return ((moved - before[:, None]) / epsilon).transpose(0, 1)
 
     cost = row_cost(objective.model, objective.base, backward=True)
@@ -72,17 +80,18 @@ def low_rank(
     fresh = torch.randn(2, count, width, generator=generator)
     start = torch.randn(columns, count, width, generator=generator)
 
-    def apply(vectors: Tensor) -> Tensor:
+    def apply(vectors: Tensor, only: int | None = None) -> Tensor:
         """`[row, output, position * d_model]` float64, from `[row, ...]` vectors over the same coordinates."""
         shaped = vectors.reshape(-1, count, width)
-        return joint_products(objective, positions, shaped, step=options.step, budget=budget).double().cpu().flatten(2)
+        products = joint_products(objective, positions, shaped, step=options.step, budget=budget, only=only)
+        return products.double().cpu().flatten(2)
 
     ranges, true = apply(start), apply(fresh)
     result, residuals = [], []
     scale = math.sqrt(count * width)  # A basis vector has length 1; the step is meant for about 1 a coordinate.
     for output in range(objective.outputs):
         basis = torch.linalg.qr(ranges[:, output].T).Q
-        inner = basis.T @ (apply(basis.T * scale)[:, output].T / scale)
+        inner = basis.T @ (apply(basis.T * scale, output)[:, 0].T / scale)
         inner = (inner + inner.T) / 2
         blocks = basis.reshape(count, width, -1)
         inside = torch.einsum("idc,kid->kic", blocks, draws) @ inner

@@ -68,6 +68,8 @@ def curvature(
         else:
             values = one_pass(objective, inside, options, budget=budget)
         parts.append(np.asarray(values))
-    note = f"low rank: relative residual {residual:.2g} at rank {options.rank} + {options.oversampling}"
+    most = max(len(window) for window in cut) * objective.vectors.shape[-1]
+    columns = min(options.rank + options.oversampling, most)
+    note = f"low rank: relative residual {residual:.2g} with {columns} columns"
     merged = torch.from_numpy(mean_over(len(positions), cut, parts))
     return Curvature(merged, (note,) if options.curvature == "low_rank" else ())

@@ -28,9 +28,9 @@ class CurvatureOptions(Options):
     curvature: Mode = "exact"
     """`exact` blocks; `one_pass`, all tokens probed at once; `fisher`, the Fisher information of the model's likeliest
     outputs; `low_rank`, the joint Hessian of a window at low rank; `screened`, exact where the top is still open."""
-    probes: Annotated[int, Field(ge=1)] = 10
+    probes: Annotated[int, Field(ge=1, le=100_000)] = 10
     """Rademacher vectors a token, m; under `screened` the most that a token gets before its place counts as a tie."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Of the probes."""
     step: Annotated[float, Field(ge=1e-5, le=0.1)] = 0.002
     """Difference step, as a share of the mean absolute vector."""
@@ -72,6 +72,10 @@ class CurvatureOptions(Options):
     def _unread(self) -> set[str]:
         unread = {name for name, modes in self.READ_BY.items() if self.curvature not in modes}
         return unread if self.product == "finite_difference" else {*unread, "step"}
+
+    def exact(self) -> "CurvatureOptions":
+        """Exact curvature at the same site, probes and step."""
+        return CurvatureOptions(probes=self.probes, seed=self.seed, step=self.step, hessian_layer=self.hessian_layer)
 
     def one_pass(self, probes: int) -> "CurvatureOptions":
         """One-pass curvature at the same site, seed and step."""

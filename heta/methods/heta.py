@@ -44,6 +44,8 @@ class HetaOptions(CurvatureOptions):
     def _fits(self) -> Self:
         if self.beta == self.gamma == 0:
             raise ValueError("beta and gamma are both 0, so every score would be; raise one of them")
+        if self.beta == 0 and self.curvature == "screened":
+            raise ValueError("with beta 0 the curvature counts nothing, so there is nothing to screen; raise beta")
         if self.window is None:
             given = sorted({"overlap", "windows"} & self.model_fields_set)
             if given:
@@ -74,13 +76,14 @@ class FastOptions(HetaOptions):
     """Options of HETA with one-pass curvature: three probes rank like ten."""
 
     curvature: Mode = "one_pass"
-    probes: Annotated[int, Field(ge=1)] = 3
+    probes: Annotated[int, Field(ge=1, le=100_000)] = 3
 
 
 class Heta(Method):
     """Eq. 5 to the letter: S and I are added as they are.
 
-    S runs to hundreds and I to single digits, so the curvature decides; `heta_balanced` weighs them alike.
+    In the embeddings S runs to hundreds and I to single digits, so the curvature decides; in the residual stream of
+    later layers (`hessian_layer`) S is small and I decides. `heta_balanced` weighs them alike.
     Scores are >= 0.
     """
 
@@ -99,7 +102,7 @@ class Heta(Method):
         """M, S, I and their combination."""
         chosen: HetaOptions = self.options
         if chosen.curvature == "screened":
-            return self._screened(prepared)
+            return self._screened(prepared) if len(prepared.positions) > chosen.top else self._small(prepared)
         isolated = chosen.cut if chosen.windows == "isolated" else None
         curvature, said = prepared.curvature(chosen, chosen.cut)
         parts = {
@@ -125,6 +128,21 @@ class Heta(Method):
             "masked": prepared.spread(found.masked.astype(np.float64)),
         }
         return self._scores(parts, (found.note(chosen.top),))
+
+    def _small(self, prepared: "Prepared") -> Scores:
+        """Every token is in the top, so there is nothing to screen."""
+        chosen: HetaOptions = self.options
+        curvature, _ = prepared.curvature(chosen.exact())
+        scored = prepared.spread(np.ones(len(prepared.positions)))
+        parts = {
+            "transition": prepared.transition(chosen.rollout, chosen.heads),
+            "curvature": curvature,
+            "information": prepared.information(chosen.mask),
+            "exact_probes": scored * chosen.probes,
+            "masked": scored,
+        }
+        note = f"screened: all {len(prepared.positions)} tokens are in the top {chosen.top}; all were computed exactly"
+        return self._scores(parts, (note,))
 
     def _scores(self, parts: dict[str, Array], notes: tuple[str, ...]) -> Scores:
         if self.balanced:

@@ -47,6 +47,7 @@ class LeaveOneOutOptions(KlOptions):
 class LeaveOneOut(Method):
     """log p(target) - log p(target with the unit masked), summed over the target's tokens, in nats. Signed.
 
+    Against a foil, the drop of log p(target) - log p(foil).
     Above 0 where the unit speaks for the target. A word none of whose tokens is scored gets no score.
     """
 
@@ -62,17 +63,17 @@ class LeaveOneOut(Method):
 
     def score(self, prepared: "Prepared") -> Scores:
         """The drop of every scored unit."""
-        from heta.perturbation import Perturbation, chosen_log_probs
+        from heta.perturbation import Perturbation
 
         units = prepared.unit_positions(self.unit)
         changed = np.array([bool(positions) for positions in units], dtype=np.bool_)
         if not changed.any():
             raise InputError(f"no {self.unit} of the prompt holds a scored token; make it longer or unscore less")
-        base = prepared.base
         vector = prepared.mask_vector(self.options.mask)
         rows = [Perturbation(positions, vector) for positions in units if positions]
-        moved = prepared.perturb(rows, lambda log_probs: chosen_log_probs(base, log_probs))
-        clean = chosen_log_probs(base, base.log_probs[None]).cpu().numpy()
-        scores = np.zeros(len(units))
-        scores[changed] = (clean - moved).sum(-1)
-        return Scores(scores=scores)
+        explained = prepared.explained_log_probs()
+        moved = prepared.perturb(rows, explained)
+        clean = explained(prepared.base.log_probs[None]).cpu().numpy()
+        scores = np.zeros((clean.shape[1], len(units)))
+        scores[:, changed] = (clean - moved).T
+        return Scores(scores=scores if prepared.each else scores.sum(0))

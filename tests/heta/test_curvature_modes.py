@@ -1,17 +1,21 @@
 """Every mode of the curvature, and every option of it, against exact oracles of two-layer models in float64."""
 
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from helpers import oracles
-from helpers.tiny_models import FAMILIES, PROMPT, TARGET, tiny_model
-from heta import Prepared, TargetChoice, create_method, prepare
+from helpers.tiny_models import FAMILIES, PROMPT, TARGET, tiny_model, tiny_tokenizer
+from heta import Continuation, Prepared, TargetChoice, create_method, generate, prepare, wrap_model
 from heta.curvature.options import CurvatureOptions
 from heta.curvature.probes import rademacher, rademacher_of
 from heta.errors import ConfigError, IncompatibleModel
+from heta.isolated import _cut
+from heta.windows import Windows
 
 PROBES = 4
 
@@ -135,6 +139,35 @@ class TestHessianLayer:
         if family != "opt":
             np.testing.assert_allclose(s_of(prepared, hessian_layer=1)[-4:], expected, rtol=1e-2)
 
+    def test_a_family_that_scales_its_input_in_place_keeps_its_base_pass(self) -> None:
+        tokenizer = tiny_tokenizer()
+        config = transformers.CTRLConfig(
+            vocab_size=len(tokenizer), n_positions=64, n_embd=32, dff=48, n_layer=2, n_head=4
+        )
+        module = transformers.AutoModelForCausalLM.from_config(config).double()
+        prepared = prepare(wrap_model(module, tokenizer, name="ctrl"), PROMPT, TARGET)
+        before = prepared.base.embeddings.clone()
+        s_of(prepared, hessian_layer=1)
+        assert torch.equal(prepared.base.embeddings, before)
+
+    def test_another_thread_does_not_see_the_layers_below_left_out(self) -> None:
+        model = tiny_model(seed=12)
+        objective = prepare(model, PROMPT, TARGET).objective(1)
+        entered: list[bool] = []
+
+        def work() -> None:
+            objective.values(1, objective.vectors[:, 1:])
+            entered.append(True)
+
+        with model.lock:
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join(timeout=0.5)
+            assert not entered
+            assert not any("forward" in module.__dict__ for module in model.module.modules())
+        thread.join()
+        assert entered
+
     def test_the_model_is_left_as_it_was(self) -> None:
         model = tiny_model(seed=11)
         before = prepare(model, PROMPT, TARGET).information()
@@ -189,6 +222,19 @@ class TestWindows:
             expected[places] += values.numpy()
             held[begin : begin + half] += 1
         np.testing.assert_allclose(got, expected / held * prepared.encoding.scored, atol=1e-6)
+
+    def test_a_window_without_bos_has_an_unscored_token_in_front(self) -> None:
+        prepared = prepare(tiny_model(bos=False), PROMPT, TARGET)
+        parts = _cut(prepared, Windows(6, 0.0, "isolated"))
+        assert len(parts) > 2
+        for window, part in parts:
+            assert not part.encoding.scored[0]
+            lead = len(part.encoding.prompt_ids) - len(window)
+            assert lead == (1 if window.start else 0)
+            assert part.encoding.prompt_ids[:lead] == prepared.encoding.prompt_ids[window.start - lead : window.start]
+            np.testing.assert_array_equal(
+                part.encoding.scored[lead:], prepared.encoding.scored[window.start : window.stop]
+            )
 
 
 class TestTargets:
@@ -268,12 +314,47 @@ class TestTargets:
         ("choice", "message"),
         [
             ({"foil": TARGET}, "differ in no token"),
-            ({"span": (40, 50)}, r"span \[40, 50\) holds no token"),
+            ({"foil": ""}, "the foil is empty"),
+            ({"span": (40, 50)}, r"span \[40, 50\) does not lie in the target of 15"),
+            ({"span": (5, 2)}, r"span \[5, 2\) does not lie"),
+            ({"span": (-5, 3)}, "does not lie"),
         ],
     )
     def test_choices_that_explain_nothing(self, choice: dict[str, Any], message: str) -> None:
         with pytest.raises(ValueError, match=message):
             prepare(tiny_model(), PROMPT, TARGET, policy=TargetChoice(**choice))
+
+    def test_leave_one_out_follows_the_choice(self) -> None:
+        model = tiny_model()
+        foil = prepare(model, PROMPT, TARGET, policy=TargetChoice(foil=" blue"))
+        result = foil.attribute(create_method("leave_one_out"))
+        position = foil.positions[3]
+        (wanted,), (other,) = foil.explained.target_ids, foil.explained.foil_ids or ()
+        ids = list(foil.encoding.prompt_ids)
+        masked = oracles.embed(model, ids)
+        whole = oracles.log_probs(model, masked)[-1]
+        masked[position] = 0
+        gone = oracles.log_probs(model, masked)[-1]
+        # The drop of log p(target) - log p(foil).
+        drop = (whole[wanted] - whole[other]) - (gone[wanted] - gone[other])
+        assert result.scores[position] == pytest.approx(float(drop), abs=1e-6)
+        for unit in ("token", "word"):
+            each = prepare(model, PROMPT, TARGET, policy="each").attribute(create_method("leave_one_out", unit=unit))
+            together = prepare(model, PROMPT, TARGET).attribute(create_method("leave_one_out", unit=unit))
+            assert each.rows["score"].shape == (len(each.target.token_ids), len(each.spans))
+            np.testing.assert_allclose(each.scores, together.scores, atol=1e-12)
+
+    def test_a_span_of_what_the_model_wrote(self) -> None:
+        model = tiny_model()
+        written = generate(model, PROMPT, 4)
+        whole = prepare(model, PROMPT, written)
+        spans = whole.encoding.target_spans
+        if spans:
+            part = prepare(model, PROMPT, written, policy=TargetChoice(span=spans[0]))
+            assert part.target.token_ids == written.token_ids[:1]
+        read = Continuation(" green and", tuple(prepare(model, PROMPT, " green and").encoding.target_ids), ended=False)
+        part = prepare(model, PROMPT, read, policy=TargetChoice(span=(7, 10)))
+        assert model.decode(part.target.token_ids) == "and" or part.target.text.strip() == "and"
 
     def test_fisher_has_no_lead_over_a_foil(self) -> None:
         prepared = prepare(tiny_model(), PROMPT, TARGET, policy=TargetChoice(foil=" blue"))
@@ -296,6 +377,8 @@ def target_spans(prepared: Prepared) -> list[tuple[int, int]]:
         ({"outputs": 3, "curvature": "one_pass"}, "outputs is read by curvature=fisher only"),
         ({"product": "jvp", "curvature": "one_pass"}, "product is read by curvature=exact only"),
         ({"product": "jvp", "step": 0.01}, "step is read by finite differences only"),
+        ({"beta": 0.0, "curvature": "screened"}, "nothing to screen"),
+        ({"seed": 2**63}, "less than 9223372036854775808"),
         ({"top": 3}, "top is read by curvature=screened only"),
         ({"overlap": 0.5}, "overlap needs a window"),
         ({"window": 8}, "probes each alone"),
