@@ -137,26 +137,53 @@ def run_rows(
     lacking = [0] * len(starts) if removed is None else removed
     begins = [min(start, base.read[0] - gone) for start, gone in zip(starts, lacking, strict=True)]
     order = sorted(range(len(begins)), key=lambda row: (lacking[row], begins[row]))
+    lengths = [base.length - gone for gone in lacking]
     parts: list[Tensor] = []
     done, failed = 0, 0
+    plan = _batches([begins[row] for row in order], [lengths[row] for row in order], cost, budget)
     while done < len(order):
-        first = order[done]
-        length = base.length - lacking[first]
-        tokens = cost.tokens(begins[first], length)
-        fitting = max(1, budget * cost.token // cost.bytes(begins[first], length))
-        alike = [row for row in order[done : done + fitting] if lacking[row] == lacking[first]]
-        part = _attempt(run, alike, begins[first], tokens)
+        batch = order[done : done + plan[0]]
+        tokens = cost.tokens(begins[batch[0]], lengths[batch[0]])
+        part = _attempt(run, batch, begins[batch[0]], tokens)
         if part is None:
-            failed = failed or len(alike) * tokens
-            budget = len(alike) * tokens // 2
+            failed = failed or len(batch) * tokens
+            budget = len(batch) * tokens // 2
+            rest = order[done:]
+            plan = _batches([begins[row] for row in rest], [lengths[row] for row in rest], cost, budget)
             continue
         if failed:
             logger.warning("out of memory with %d tokens in one pass; going on with %d", failed, budget)
             failed = 0
         parts.append(part)
-        done += len(alike)
+        done += len(batch)
+        del plan[0]
     results = torch.cat(parts)
     return results[torch.tensor(order).argsort()]
+
+
+def _batches(begins: Sequence[int], lengths: Sequence[int], cost: RowCost, budget: int) -> list[int]:
+    """How many rows each batch takes, so that all of them compute least.
+
+    A batch starts where its first row begins, so later rows compute more than they need; and every pass has a price of
+    its own, taken as a quarter of the budget. Rows come sorted by length and beginning; a batch's are equally long.
+    """
+    count, price = len(begins), budget * cost.token / 4
+    least, take = [0.0] * (count + 1), [1] * count
+    for first in range(count - 1, -1, -1):
+        row = cost.bytes(begins[first], lengths[first])
+        most = min(count - first, max(1, budget * cost.token // row))
+        least[first] = math.inf
+        for rows in range(1, most + 1):
+            if lengths[first + rows - 1] != lengths[first]:
+                break
+            total = rows * row + price + least[first + rows]
+            if total < least[first]:
+                least[first], take[first] = total, rows
+    plan, done = [], 0
+    while done < count:
+        plan.append(take[done])
+        done += take[done]
+    return plan
 
 
 def _attempt(run: Callable[[list[int], int], Tensor], rows: list[int], start: int, tokens: int) -> Tensor | None:

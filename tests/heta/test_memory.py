@@ -1,13 +1,16 @@
 """Estimates against tensors that are really alive, and batches that shrink where memory ran out."""
 
 import logging
+import math
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -15,7 +18,7 @@ from helpers import oracles
 from helpers.tiny_models import EAGER, FAMILIES, PROMPT, TARGET, tiny_model
 from heta import Budget, LoadedModel, create_method, prepare
 from heta.errors import ConfigError, HetaError, OutOfMemory
-from heta.memory import RowCost, budget_tokens, is_out_of_memory, row_cost, run_rows
+from heta.memory import RowCost, _batches, budget_tokens, is_out_of_memory, row_cost, run_rows
 from heta.passes import BasePass, base_pass, suffix_logits, target_log_prob
 from heta.perturbation import Perturbation, perturbed_log_probs
 
@@ -152,10 +155,36 @@ def test_rows_run_once_and_come_back_in_order() -> None:
     recorder = Recorder()
     got = run_rows(base, PLAIN, starts, 2 * length, recorder, removed=removed)
     assert got.tolist() == [[row, 10 * row] for row in range(7)]
-    # By how many positions they lack, then by start; batches from the first row's start. Length 22: a row from 0 takes
-    # 22 tokens, so 2 fit into 44; from 3 (the next) 19, so 2; then 7 alone of its kind; then those that lack two.
+    # By how many positions they lack, then by start; batches from the first row's start. Length 22, two rows at most
+    # fit into 44 tokens, and a pass costs 44 / 4 more. Of those that lack none, starting at 0, 3, 3, 5 and 7, least is
+    # 22 + 2 * 19 + 2 * 17 = 94 tokens; two at a time from the front would take 2 * 22 + 2 * 19 + 15 = 97.
     assert length == 22
-    assert recorder.batches == [([4, 1], 0), ([6, 3], 3), ([0], 7), ([2, 5], 3)]
+    assert recorder.batches == [([4], 0), ([1, 6], 3), ([3, 0], 5), ([2, 5], 3)]
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(st.lists(st.integers(0, 21), min_size=1, max_size=7), st.integers(1, 80))
+def test_batches_compute_least(starts: list[int], budget: int) -> None:
+    begins = sorted(starts)
+
+    def tokens(sizes: Sequence[int]) -> float:
+        """Of a plan, passes at their own price included; infinite where a batch of several rows passes the budget."""
+        total, done = 0.0, 0
+        for size in sizes:
+            batch = size * (22 - begins[done])
+            total += math.inf if size > 1 and batch > budget else batch + budget / 4
+            done += size
+        return total
+
+    def plans(left: int) -> Iterator[list[int]]:
+        if left == 0:
+            yield []
+        for size in range(1, left + 1):
+            yield from ([size, *rest] for rest in plans(left - size))
+
+    chosen = _batches(begins, [22] * len(begins), PLAIN, budget)
+    assert sum(chosen) == len(begins)
+    assert tokens(chosen) == pytest.approx(min(tokens(plan) for plan in plans(len(begins))))
 
 
 def test_a_row_starts_no_later_than_what_is_read() -> None:
