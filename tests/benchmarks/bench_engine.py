@@ -34,15 +34,15 @@ def spread(count: int, wanted: int) -> list[int]:
 
 def loop_times(loop: PlainLoop) -> dict[str, Any]:
     """Seconds of the loop's parts and of the whole, and S of the tokens that were timed."""
-    for _ in range(2):
-        loop.forward()
-    forward = min(timed(loop.forward)[0] for _ in range(5))
+    loop.forward()
+    forwards = [timed(loop.forward)[0] for _ in range(5)]
     whole = loop.length <= WHOLE
     positions = list(range(1, loop.length)) if whole else spread(loop.length, 6)
     a_token = PROBES if whole else 4
     graphs, products, cpu, norms = [], [], [], {}
     for position in positions:
         kept: list[Any] = []
+        forwards.append(timed(loop.forward)[0])
         wall, used = timed(lambda kept=kept: kept.append(loop.graph()))
         graphs.append(wall)
         cpu.append(used / wall)
@@ -57,6 +57,8 @@ def loop_times(loop: PlainLoop) -> dict[str, Any]:
     masked = [
         timed(lambda p=p: loop.information(p, base))[0] for p in (positions if whole else spread(loop.length, 12))
     ]
+    # Timed among the parts, so that both see the same machine.
+    forward = float(np.mean(forwards[1:]))
     tokens = loop.length - 1
     curvature = tokens * (np.mean(graphs) + PROBES * np.mean(products))
     information = tokens * np.mean(masked)
