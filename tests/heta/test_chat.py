@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.tiny_models import tiny_model, tiny_tokenizer
-from heta import ChatText, Continuation, LoadedModel, Span, attribute, generate, prepare, wrap_model
+from heta import ChatText, Continuation, LoadedModel, Span, attribute, create_method, generate, prepare, wrap_model
 from heta.chat import chat_text
 from heta.encode import encode, encode_prompt
 from heta.errors import ConfigError, IncompatibleModel, InputError
@@ -197,3 +197,12 @@ def test_smollm2_answers_in_a_chat_and_ends(smollm2: LoadedModel) -> None:
     assert result.target.answered
     best = result.spans[int(result.scores.argmax())]
     assert prompt[best.start : best.end] in {" capital", " France"}
+
+
+def test_isolated_windows_do_not_cut_through_the_template() -> None:
+    prepared = prepare(chat_model(), "the stairs are green and blue", "green", chat=True)
+    method = create_method("heta_fast", window=4, windows="isolated")
+    with pytest.raises(ConfigError, match="would cut through the chat template"):
+        prepared.attribute(method)
+    # Restricted windows leave the template where it is.
+    assert prepared.attribute(create_method("heta_fast", window=4)).scores.any()
