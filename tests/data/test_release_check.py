@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -161,3 +163,23 @@ def test_an_empty_folder_is_found(bundle: Path) -> None:
 
 def test_no_folder_is_one_problem(tmp_path: Path) -> None:
     assert check_release(tmp_path / "none").problems == (f"{tmp_path / 'none'}: no such folder",)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted by way of /proc")
+def test_no_arrow_thread_outlives_building_and_checking(tmp_path: Path) -> None:
+    # One that still runs while the interpreter ends aborts the whole command (apache/arrow#34314), one time in five.
+    folder = fill_folder(tmp_path / "folder").root
+    script = f"""
+import os
+import pyarrow.parquet
+from pathlib import Path
+from heta_data.release import build_release, check_release
+from heta_data.workspace import Workspace
+
+before = len(os.listdir("/proc/self/task"))
+check = check_release(build_release(Workspace(Path({str(folder)!r})), "1.0.0").path)
+assert check.problems == (), check.problems
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "0\n"
