@@ -4,7 +4,8 @@ The mask is causal, so changing token i changes nothing before i: the keys and v
 the prefix of every later one. Inputs are embeddings throughout; parameters are frozen.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,9 +178,27 @@ def read_logits(model: LoadedModel, embeddings: Tensor, cache: DynamicCache | No
     if "logits_to_keep" in forward_arguments(model.module):
         # A number and no tensor of indices: that would have to lie on the device of the last layer.
         arguments["logits_to_keep"] = length - min(read)
-    with model.lock:
+    with model.lock, _whole_head(model):
         logits = model.module(**arguments, use_cache=cache is not None).logits
     if not isinstance(logits, Tensor):
         raise IncompatibleModel(f"{model.identity.name} gives no logits; a causal language model is needed")
     wanted = [position - length + logits.shape[1] for position in read]
     return logits if wanted == list(range(logits.shape[1])) else logits[:, wanted]
+
+
+@contextmanager
+def _whole_head(model: LoadedModel) -> Iterator[None]:
+    """Passes inside project all rows of a batch onto the vocabulary in one product.
+
+    The last positions of a batch do not lie together in memory, and torch then multiplies row by row: the largest
+    weights of the model are read once a row, in the backward pass too.
+    """
+    head: Any = model.module.get_output_embeddings()  # type: ignore[operator]
+    if head is None:
+        yield
+        return
+    handle = head.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(), *inputs[1:]))
+    try:
+        yield
+    finally:
+        handle.remove()
