@@ -30,7 +30,7 @@ from heta.passes import BasePass, read_logits
 Tensor = torch.Tensor
 
 _IMPLEMENTATION = "heta_capture"
-_OUTPUT_PROJECTIONS = ("o_proj", "out_proj", "c_proj", "dense", "wo")
+OUTPUT_PROJECTIONS = ("o_proj", "out_proj", "c_proj", "dense", "wo")
 _ROWS = 8192
 """Most positions in one call of an output projection."""
 _REMEDY = "take a method without a transition, such as kl or gradient_x_input"
@@ -160,7 +160,7 @@ def _attention(
         projection = _output_projection(module)
         if projection is None:
             raise IncompatibleModel(
-                f"{type(module).__name__} has no output projection named one of {', '.join(_OUTPUT_PROJECTIONS)}; "
+                f"{type(module).__name__} has no output projection named one of {', '.join(OUTPUT_PROJECTIONS)}; "
                 f"{_REMEDY}"
             )
         index = len(capture.layers)
@@ -263,7 +263,7 @@ def _same(name: str, entered: Tensor, expected: Tensor) -> None:
 
 
 def _output_projection(attention: torch.nn.Module) -> torch.nn.Module | None:
-    for name in _OUTPUT_PROJECTIONS:
+    for name in OUTPUT_PROJECTIONS:
         projection = getattr(attention, name, None)
         if isinstance(projection, torch.nn.Module):
             return projection

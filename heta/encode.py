@@ -29,7 +29,7 @@ class Encoding:
     spans: tuple[Span, ...]
     """Where each prompt token stands in the prompt, `[pos]`, blanks included; empty for special and template tokens."""
     scored: NDArray[np.bool_]
-    """`[pos]`: false for special tokens, unscored spans and, where there is no BOS, position 0."""
+    """`[pos]`: false for special tokens, unscored spans and position 0, unless the model was loaded to score it."""
     target_ids: tuple[int, ...]
     target_spans: tuple[Span, ...] = ()
     """Where each target token stands in the target; empty where the target was given as tokens."""
@@ -49,7 +49,8 @@ def encode(
     """Tokens of `prompt` and `target`; those of a continuation are taken as the model wrote them.
 
     A token is unscored where its text, blanks at its ends aside, overlaps one of the `unscored` spans. Position 0
-    is unscored in any case: it is the BOS token or, where the tokenizer has none, the attention sink in its stead.
+    is unscored unless the model was loaded to score it: it is the BOS token or, where the tokenizer has none, the
+    attention sink in its stead.
 
     Raises:
         InputError: an empty text, a span outside the prompt, no token boundary at the prompt's end, more tokens
@@ -75,7 +76,8 @@ def encode(
             "shorten the prompt or take a model with a longer window"
         )
     scored = np.array([not is_unscored(prompt, span, unscored) for span in spans], dtype=np.bool_)
-    scored[0] = False
+    if model.exclude_first:
+        scored[0] = False
     if not scored.any():
         raise InputError(f"no token of the prompt {_short(prompt)} is left to score; make it longer or unscore less")
     return Encoding(prompt_ids=prompt_ids, spans=spans, scored=scored, target_ids=target_ids, target_spans=target_spans)

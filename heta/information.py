@@ -19,22 +19,6 @@ from heta.perturbation import Perturbation, Reduce, lead, perturb
 Tensor = torch.Tensor
 
 
-def information(
-    model: LoadedModel,
-    base: BasePass,
-    positions: Sequence[int],
-    *,
-    mask: Mask = "zero",
-    foil_ids: Tensor | None = None,
-    budget: int = 512,
-) -> Tensor:
-    """I_i of each of `positions`, `[position]` float64, nats, summed over the target's steps.
-
-    Arguments and errors as for `information_by_step`.
-    """
-    return information_by_step(model, base, positions, mask=mask, foil_ids=foil_ids, budget=budget).sum(0)
-
-
 def information_by_step(
     model: LoadedModel,
     base: BasePass,

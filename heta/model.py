@@ -49,6 +49,8 @@ class LoadedModel:
     """Longest input in tokens, or None where positions have no limit."""
     bos: int | None
     """Token put in front of every prompt, or None."""
+    exclude_first: bool = True
+    """Whether position 0 is left without a score also where it is a token of the prompt."""
     lock: ModelLock = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +89,7 @@ def load_model(
     dtype: str = "float32",
     revision: str | None = None,
     bos: bool = True,
+    exclude_first: bool = True,
 ) -> LoadedModel:
     """Load a causal language model.
 
@@ -101,9 +104,11 @@ def load_model(
         dtype: `float32` or `float64` (norms of the Llama type round to float32 all the same).
         revision: branch, tag or commit of a hub id.
         bos: as for `wrap_model`.
+        exclude_first: as for `wrap_model`.
 
     Raises:
-        ConfigError: an unknown dtype or device, a name that leads nowhere, a model that was not fetched yet.
+        ConfigError: an unknown dtype or device, a name that leads nowhere, a model that was not fetched yet, and as for
+            `wrap_model`.
         IncompatibleModel: as for `wrap_model`.
         MissingDependency: a `device_map` without accelerate.
     """
@@ -147,10 +152,25 @@ def load_model(
     short = name if name in CATALOGUE or folder is None else folder.resolve().name
     if target is not None:
         module = module.to(target)
-    return wrap_model(module.eval().requires_grad_(False), tokenizer, name=short, revision=commit, bos=bos)
+    return wrap_model(
+        module.eval().requires_grad_(False),
+        tokenizer,
+        name=short,
+        revision=commit,
+        bos=bos,
+        exclude_first=exclude_first,
+    )
 
 
-def wrap_model(module: Any, tokenizer: Any, *, name: str, revision: str = "unknown", bos: bool = True) -> LoadedModel:
+def wrap_model(
+    module: Any,
+    tokenizer: Any,
+    *,
+    name: str,
+    revision: str = "unknown",
+    bos: bool = True,
+    exclude_first: bool = True,
+) -> LoadedModel:
     """A `LoadedModel` around a transformers model and tokenizer that are already in memory.
 
     The module stays as it is: attribution freezes it and puts it into evaluation mode for as long as it computes. It
@@ -163,8 +183,11 @@ def wrap_model(module: Any, tokenizer: Any, *, name: str, revision: str = "unkno
         revision: which weights these are, for records.
         bos: whether the tokenizer's BOS token, if it has one, goes in front of every prompt. Without it the prompt's
             first token is the attention sink and gets no score.
+        exclude_first: false gives the prompt's first token a score all the same, as the published code does; attention
+            sinks take nearly all of M there.
 
     Raises:
+        ConfigError: `exclude_first` is false where a BOS token stands at position 0.
         IncompatibleModel: no fast tokenizer, no causal decoder with a cache of keys and values, no weights, or a
             precision that cannot be trusted.
     """
@@ -185,7 +208,13 @@ def wrap_model(module: Any, tokenizer: Any, *, name: str, revision: str = "unkno
         revision = f"{revision}+{dtype}"
     encoder = _literal_encoder(backend)
     first = getattr(tokenizer, "bos_token_id", None) if bos else None
-    digest = hashlib.sha256(f"{first}\n{encoder.to_str()}".encode()).hexdigest()[:12]
+    if first is not None and not exclude_first:
+        raise ConfigError(
+            f"exclude_first=False scores position 0, where {name} has its BOS token; add bos=False, or leave it out"
+        )
+    # What is scored decides over M, so it is other work, as another BOS token is.
+    sink = "" if exclude_first else "position 0 scored\n"
+    digest = hashlib.sha256(f"{sink}{first}\n{encoder.to_str()}".encode()).hexdigest()[:12]
     text_config = module.config.get_text_config(decoder=True)
     return LoadedModel(
         module=module,
@@ -194,6 +223,7 @@ def wrap_model(module: Any, tokenizer: Any, *, name: str, revision: str = "unkno
         identity=ModelIdentity(name=name, revision=revision, tokenizer=f"{type(tokenizer).__name__}:{digest}"),
         window=getattr(text_config, "max_position_embeddings", None) or getattr(text_config, "max_seq_len", None),
         bos=first,
+        exclude_first=exclude_first,
     )
 
 

@@ -133,13 +133,6 @@ class _Prefix(DynamicLayer):  # type: ignore[misc]
         )
 
 
-def target_log_prob(base: BasePass, logits: Tensor) -> Tensor:
-    """Log-probability of the whole target, `[batch]` nats, from `[batch, step, vocab]` logits."""
-    steps = base.target_ids.expand(logits.shape[0], -1).unsqueeze(-1)
-    chosen = logits.gather(-1, steps).squeeze(-1)
-    return (chosen - logits.logsumexp(-1)).sum(-1)
-
-
 def greedy_tokens(model: LoadedModel, base: BasePass, count: int, *, stop: Collection[int] = ()) -> list[int]:
     """The model's own greedy continuation of the prompt, `count` tokens, or up to and with the first one of `stop`.
 

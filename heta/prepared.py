@@ -17,7 +17,7 @@ from heta.errors import ConfigError, InputError
 from heta.isolated import in_windows
 from heta.memo import Bill, Memo
 from heta.records import Attribution, ChatText, Continuation, Span, Target, TargetPolicy, Unit
-from heta.target import Explained, TargetChoice, explained
+from heta.target import Explained, TargetChoice, describe, explained, explained_pass
 from heta.units import unit_positions
 from heta.windows import Windows
 from heta.words import segment_words
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from heta.passes import BasePass
     from heta.perturbation import Perturbation, Reduce
     from heta.screening import Score, Screened
-    from heta.transition import Heads, Rollout
+    from heta.transition import Heads, Rollout, Values
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -121,7 +121,7 @@ class Prepared:
         from heta.passes import greedy_tokens
 
         with self._lock:
-            base = self._base(coded.prompt_ids, Explained((), coded.target_ids))
+            base = explained_pass(model, coded.prompt_ids, Explained((), coded.target_ids))
             return replace(coded, target_ids=tuple(greedy_tokens(model, base, len(coded.target_ids))))
 
     @cached_property
@@ -144,12 +144,15 @@ class Prepared:
     @property
     def target(self) -> Target:
         """The explained tokens with their log-probabilities and ranks, and the model's own continuation there."""
-        return self.once(("target",), self._target)
+        return self.once(
+            ("target",),
+            lambda: describe(self._model(), self.base, self.choice, self.explained, self.encoding, self.target_text),
+        )
 
     @property
     def base(self) -> "BasePass":
         """The one full forward pass."""
-        return self.once(("base",), lambda: self._base(self.encoding.prompt_ids, self.explained))
+        return self.once(("base",), lambda: explained_pass(self._model(), self.encoding.prompt_ids, self.explained))
 
     def objective(self, hessian_layer: int | None = None) -> "Objective":
         """What is differentiated, in the embeddings or in the residual stream entering layer L - `hessian_layer`."""
@@ -182,7 +185,12 @@ class Prepared:
         return cast(Array, self.base.embeddings[0, self.positions].double().cpu().numpy())
 
     def transition(
-        self, rollout: "Rollout" = "suffix", heads: "Heads" = "chained", windows: Windows | None = None
+        self,
+        rollout: "Rollout" = "suffix",
+        heads: "Heads" = "chained",
+        windows: Windows | None = None,
+        *,
+        values: "Values" = "attention",
     ) -> Array:
         """M: every row sums to 1 over the scored tokens (see `heta.transition`)."""
 
@@ -192,10 +200,11 @@ class Prepared:
                 return cast(Array, parts / parts.sum(-1, keepdims=True))
             from heta.transition import transition_rows
 
-            rows = transition_rows(self._model(), self.base, self.positions, rollout=rollout, heads=heads).numpy()
+            model, base = self._model(), self.base
+            rows = transition_rows(model, base, self.positions, rollout=rollout, heads=heads, values=values).numpy()
             return self.spread(rows if self.each else rows.mean(0))
 
-        return self.once(("transition", rollout, heads, windows), compute)
+        return self.once(("transition", rollout, heads, windows, values), compute)
 
     def information(self, mask: "Mask" = "zero", windows: Windows | None = None) -> Array:
         """I in nats, >= 0 (see `heta.information`)."""
@@ -241,22 +250,30 @@ class Prepared:
 
     def curvature(self, options: "CurvatureOptions", windows: Windows | None = None) -> tuple[Array, tuple[str, ...]]:
         """S, >= 0, and what there is to say of it (see `heta.curvature`)."""
+        from heta.curvature.modes import note
 
-        def compute() -> tuple[Array, tuple[str, ...]]:
+        values, left_out = self._curvature(options, windows)
+        said = note(options, left_out)
+        return values, () if said is None else (said,)
+
+    def _curvature(self, options: "CurvatureOptions", windows: Windows | None) -> tuple[Array, float]:
+        """S, and the most that its mode leaves out in any window."""
+
+        def compute() -> tuple[Array, float]:
             if windows is not None and windows.kind == "isolated":
-                notes: dict[str, None] = {}
+                worst = [0.0]
 
                 def one(part: Prepared) -> Array:
-                    values, said = part.curvature(options)
-                    notes.update(dict.fromkeys(said))
+                    values, left_out = part._curvature(options, None)
+                    worst.append(left_out)
                     return values
 
-                return in_windows(self, windows, one), tuple(notes)
+                return in_windows(self, windows, one), max(worst)
             from heta.curvature.modes import curvature
 
             objective = self.objective(options.hessian_layer)
             found = curvature(objective, self.positions, options, windows=windows, budget=self._budget(backward=True))
-            return self.spread(self._fold(found.values.numpy())), found.notes
+            return self.spread(self._fold(found.values.numpy())), found.left_out
 
         return self.once(("curvature", options.key(), windows), compute)
 
@@ -308,35 +325,6 @@ class Prepared:
         # Both are computed on first use elsewhere; here they are given.
         other.__dict__.update(encoding=encoding, explained=self.explained)
         return other
-
-    def _base(self, prompt_ids: Sequence[int], chosen: Explained) -> "BasePass":
-        from heta.passes import base_pass
-
-        read = len(prompt_ids) - 1 + len(chosen.before)
-        return base_pass(
-            self._model(),
-            [*prompt_ids, *chosen.before, *chosen.target_ids[:-1]],
-            [read + step for step in range(len(chosen.target_ids))],
-            chosen.target_ids,
-        )
-
-    def _target(self) -> Target:
-        from heta.passes import greedy_tokens
-
-        model, base = self._model(), self.base
-        log_probs = base.log_probs.gather(1, base.target_ids[:, None])
-        ids = tuple(base.target_ids.tolist())
-        whole = self.choice.policy in ("answer", "each") and len(ids) == len(self.encoding.target_ids)
-        return Target(
-            policy=self.choice.policy,
-            text=self.target_text if whole else model.decode(ids),
-            token_ids=ids,
-            log_probs=tuple(log_probs[:, 0].tolist()),
-            ranks=tuple(((base.log_probs > log_probs).sum(1) + 1).tolist()),
-            greedy=model.decode(greedy_tokens(model, base, len(ids))),
-            before=model.decode(self.explained.before),
-            foil=None if self.explained.foil_ids is None else model.decode(self.explained.foil_ids),
-        )
 
     def _budget(self, *, backward: bool = False) -> int:
         """Tokens in one pass."""

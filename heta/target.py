@@ -1,11 +1,16 @@
 """Which tokens of a continuation are explained, and how: together, one by one, or against a foil."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from heta.encode import Encoding, encode
 from heta.errors import ConfigError, InputError
 from heta.model import LoadedModel
-from heta.records import ChatText, Span, TargetPolicy
+from heta.records import ChatText, Span, Target, TargetPolicy
+
+if TYPE_CHECKING:
+    from heta.passes import BasePass
 
 POLICIES: tuple[TargetPolicy, ...] = ("answer", "first", "each", "model")
 
@@ -80,3 +85,37 @@ def _against(foil: str, other: Encoding, coded: Encoding) -> Explained:
         if wanted != instead:
             return Explained(coded.target_ids[:index], (wanted,), (instead,))
     raise InputError(f"the target and the foil {foil!r} differ in no token up to the shorter one's end; name another")
+
+
+def explained_pass(model: LoadedModel, prompt_ids: Sequence[int], chosen: Explained) -> "BasePass":
+    """The full pass over a prompt and what is read behind it, its logits at the tokens that are explained."""
+    from heta.passes import base_pass
+
+    read = len(prompt_ids) - 1 + len(chosen.before)
+    return base_pass(
+        model,
+        [*prompt_ids, *chosen.before, *chosen.target_ids[:-1]],
+        [read + step for step in range(len(chosen.target_ids))],
+        chosen.target_ids,
+    )
+
+
+def describe(
+    model: LoadedModel, base: "BasePass", choice: TargetChoice, chosen: Explained, coded: Encoding, text: str
+) -> Target:
+    """The explained tokens with what the model thinks of them; `text` is the target as it was given."""
+    from heta.passes import greedy_tokens
+
+    log_probs = base.log_probs.gather(1, base.target_ids[:, None])
+    ids = tuple(base.target_ids.tolist())
+    whole = choice.policy in ("answer", "each") and len(ids) == len(coded.target_ids)
+    return Target(
+        policy=choice.policy,
+        text=text if whole else model.decode(ids),
+        token_ids=ids,
+        log_probs=tuple(log_probs[:, 0].tolist()),
+        ranks=tuple(((base.log_probs > log_probs).sum(1) + 1).tolist()),
+        greedy=model.decode(greedy_tokens(model, base, len(ids))),
+        before=model.decode(chosen.before),
+        foil=None if chosen.foil_ids is None else model.decode(chosen.foil_ids),
+    )

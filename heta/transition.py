@@ -23,28 +23,15 @@ from heta.attention import AttentionLayer, attention_layers
 from heta.errors import ConfigError, IncompatibleModel, NumericalError
 from heta.model import LoadedModel
 from heta.passes import BasePass
+from heta.published import published_norms
 
 Tensor = torch.Tensor
 Rollout = Literal["suffix", "prefix"]
 Heads = Literal["chained", "averaged"]
+Values = Literal["attention", "hidden"]
 
 ROLLOUTS: tuple[Rollout, ...] = ("suffix", "prefix")
 HEADS: tuple[Heads, ...] = ("chained", "averaged")
-
-
-def transition(
-    model: LoadedModel,
-    base: BasePass,
-    positions: Sequence[int],
-    *,
-    rollout: Rollout = "suffix",
-    heads: Heads = "chained",
-) -> Tensor:
-    """M of `positions`, `[position]` float64, >= 0, summing to 1.
-
-    The mean of `transition_rows` over the target's steps; arguments and errors as there.
-    """
-    return transition_rows(model, base, positions, rollout=rollout, heads=heads).mean(0)
 
 
 def transition_rows(
@@ -54,6 +41,7 @@ def transition_rows(
     *,
     rollout: Rollout = "suffix",
     heads: Heads = "chained",
+    values: Values = "attention",
 ) -> Tensor:
     """M of `positions` for each token of the target, `[step, position]` float64, >= 0, each row summing to 1.
 
@@ -66,6 +54,7 @@ def transition_rows(
         positions: input positions that are scored.
         rollout: `suffix` or `prefix`.
         heads: `chained` or `averaged`.
+        values: `attention`, what attention sums; `hidden`, what the published code takes instead (`heta.published`).
 
     Raises:
         ConfigError: another rollout or other heads.
@@ -84,7 +73,8 @@ def transition_rows(
                 f"{model.identity.name} has layers of {', '.join(map(str, sorted(counts)))} heads, which cannot be "
                 "chained one to one; use heads='averaged'"
             )
-        total = _flow_times_norms(layers, list(base.read), rollout, heads)[:, list(positions)]
+        norms = [layer.norms for layer in layers] if values == "attention" else published_norms(model, base)
+        total = _flow_times_norms(layers, norms, list(base.read), rollout, heads)[:, list(positions)]
     sums = total.sum(-1, keepdim=True)
     if not (sums > 0).all():
         raise NumericalError(
@@ -94,23 +84,25 @@ def transition_rows(
     return total / sums
 
 
-def _flow_times_norms(layers: Sequence[AttentionLayer], read: list[int], rollout: Rollout, heads: Heads) -> Tensor:
+def _flow_times_norms(
+    layers: Sequence[AttentionLayer], sizes: Sequence[Tensor], read: list[int], rollout: Rollout, heads: Heads
+) -> Tensor:
     """Unnormalised M, `[step, pos]` float64, on the CPU since layers may lie on several devices."""
-    length = layers[0].norms.shape[1]
+    length = sizes[0].shape[1]
     total = torch.zeros(len(read), length, dtype=torch.float64)
     flow: Tensor | None = None
     # The product grows towards the target's end: rows at the top layer, or whole matrices at the bottom one.
-    for layer in layers if rollout == "prefix" else reversed(layers):
-        mixed, norms = _mixed(layer.weights(), heads), layer.norms
+    both = list(zip(layers, sizes, strict=True))
+    for layer, norms in both if rollout == "prefix" else reversed(both):
+        mixed = _mixed(layer.weights(), heads)
         if rollout == "prefix":
             flow = mixed if flow is None else mixed @ flow.to(mixed.device)
             rows = flow[:, read]
         else:
             flow = mixed[:, read] if flow is None else flow.to(mixed.device) @ mixed
             rows = flow
-        if heads == "averaged":
-            norms = norms.sum(0, keepdim=True)
-        total += torch.einsum("hsi,hi->si", rows, norms.to(rows)).double().cpu()
+        summed = norms.sum(0, keepdim=True) if heads == "averaged" else norms
+        total += torch.einsum("hsi,hi->si", rows, summed.to(rows)).double().cpu()
     return total
 
 

@@ -24,7 +24,17 @@ class Curvature:
 
     values: torch.Tensor
     """`[output, position]` float64, >= 0."""
-    notes: tuple[str, ...] = ()
+    left_out: float = 0.0
+    """What the mode's approximation leaves out at most: see `note`. 0 for modes that leave nothing out."""
+
+
+def note(options: CurvatureOptions, left_out: float) -> str | None:
+    """What there is to say of an approximation, in one line."""
+    if options.curvature == "fisher":
+        return f"Fisher: {options.outputs} outputs a step leave out up to {left_out:.2g} of p"
+    if options.curvature == "low_rank":
+        return f"low rank: relative residual {left_out:.2g} with {options.rank + options.oversampling} columns at most"
+    return None
 
 
 def curvature(
@@ -57,7 +67,7 @@ def curvature(
                 "curvature fisher does not ask for the target, so there is no lead over a foil; use exact"
             )
         values, missing = fisher(objective, positions, options)
-        return Curvature(values, (f"Fisher: {options.outputs} outputs a step leave out up to {missing:.2g} of p",))
+        return Curvature(values, missing)
     cut = windows.over(len(positions)) if windows else [range(len(positions))]
     parts, residual = [], 0.0
     for window in cut:
@@ -68,8 +78,4 @@ def curvature(
         else:
             values = one_pass(objective, inside, options, budget=budget)
         parts.append(np.asarray(values))
-    most = max(len(window) for window in cut) * objective.vectors.shape[-1]
-    columns = min(options.rank + options.oversampling, most)
-    note = f"low rank: relative residual {residual:.2g} with {columns} columns"
-    merged = torch.from_numpy(mean_over(len(positions), cut, parts))
-    return Curvature(merged, (note,) if options.curvature == "low_rank" else ())
+    return Curvature(torch.from_numpy(mean_over(len(positions), cut, parts)), residual)

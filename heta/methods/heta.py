@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from heta.curvature.options import CurvatureOptions, Mode
+from heta.errors import ConfigError
 from heta.masks import Mask
 from heta.methods.base import Array, Method, Scores
 from heta.windows import WindowKind, Windows
@@ -72,6 +73,39 @@ class HetaOptions(CurvatureOptions):
         return values
 
 
+class RawOptions(HetaOptions):
+    """Options of HETA with its terms added raw, as the published code adds them."""
+
+    compat: Literal["reference"] | None = None
+    """`reference`: what the published code computes on multi-head models, so that its figures can be compared. It goes
+    with a model loaded with bos=False and exclude_first=False."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _published_defaults(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("compat") == "reference":
+            return {"rollout": "prefix", **given}
+        return given
+
+    @model_validator(mode="after")
+    def _published(self) -> Self:
+        if self.compat is None:
+            return self
+        own = RawOptions.model_validate({"rollout": "prefix"})
+        for name in ("rollout", "heads", "mask", "window", "hessian_layer", "curvature"):
+            got, wanted = getattr(self, name), getattr(own, name)
+            if got != wanted:
+                raise ValueError(f"compat=reference has {name}={wanted}, not {got}; leave {name} out, or compat")
+        return self
+
+    def acting(self) -> dict[str, Any]:
+        """Without `compat` where there is none: the same numbers keep the same name."""
+        values = super().acting()
+        if self.compat is None:
+            del values["compat"]
+        return values
+
+
 class FastOptions(HetaOptions):
     """Options of HETA with one-pass curvature: three probes rank like ten."""
 
@@ -90,7 +124,7 @@ class Heta(Method):
     name = "heta"
     summary = "HETA, Eq. 5 to the letter: attention flow x (curvature + information), exact curvature"
     reference = "arXiv 2604.13258, Eq. 5"
-    options_class = HetaOptions
+    options_class: ClassVar[type[HetaOptions]] = RawOptions
     balanced: ClassVar[bool] = False
     definition = 2
 
@@ -106,11 +140,22 @@ class Heta(Method):
         isolated = chosen.cut if chosen.windows == "isolated" else None
         curvature, said = prepared.curvature(chosen, chosen.cut)
         parts = {
-            "transition": prepared.transition(chosen.rollout, chosen.heads, isolated),
+            "transition": self._transition(prepared, isolated),
             "curvature": curvature,
             "information": prepared.information(chosen.mask, isolated),
         }
         return self._scores(parts, said)
+
+    def _transition(self, prepared: "Prepared", isolated: Windows | None) -> Array:
+        chosen: HetaOptions = self.options
+        if not isinstance(chosen, RawOptions) or chosen.compat is None:
+            return prepared.transition(chosen.rollout, chosen.heads, isolated)
+        if not prepared.encoding.scored[0]:
+            raise ConfigError(
+                "compat=reference scores position 0, which here gets no score; load the model with bos=False and"
+                " exclude_first=False, and prompt without a chat template"
+            )
+        return prepared.transition(chosen.rollout, chosen.heads, values="hidden")
 
     def _screened(self, prepared: "Prepared") -> Scores:
         """The same with exact S, and where it is added raw also I, only for tokens on which the top hangs."""
@@ -168,6 +213,7 @@ class HetaBalanced(Heta):
     name = "heta_balanced"
     summary = "HETA with curvature and information each normalised to sum 1, exact curvature"
     reference = "arXiv 2604.13258, Eq. 5, with both terms normalised first"
+    options_class = HetaOptions
     balanced = True
 
 

@@ -1,5 +1,6 @@
 """Every mode of the curvature, and every option of it, against exact oracles of two-layer models in float64."""
 
+import re
 import threading
 from typing import Any
 
@@ -11,7 +12,7 @@ import transformers
 from helpers import oracles
 from helpers.tiny_models import FAMILIES, PROMPT, TARGET, tiny_model, tiny_tokenizer
 from heta import Prepared, create_method, prepare, wrap_model
-from heta.curvature.options import CurvatureOptions
+from heta.curvature.options import CurvatureOptions, Mode
 from heta.curvature.probes import rademacher, rademacher_of
 from heta.errors import ConfigError, IncompatibleModel
 from heta.isolated import _cut
@@ -200,6 +201,18 @@ class TestWindows:
         np.testing.assert_allclose(got, (total / held).numpy(), rtol=3e-2)
         whole = prepared.attribute(create_method("heta_fast", probes=PROBES)).components["curvature"]
         assert not np.allclose(got, whole[prepared.positions], rtol=0.05)
+
+    @pytest.mark.parametrize("mode", ["fisher", "low_rank"])
+    def test_isolated_windows_say_once_what_the_worst_of_them_leaves_out(self, mode: Mode) -> None:
+        prepared = prepare(tiny_model(), PROMPT, TARGET)
+        windows = Windows(6, 0.0, "isolated")
+        options = CurvatureOptions(curvature=mode)
+        (said,) = prepared.curvature(options, windows)[1]
+        # Each window by itself says a figure of its own.
+        alone = [part.curvature(options)[1][0] for _, part in _cut(prepared, windows)]
+        assert len(set(alone)) > 1
+        figures = [float(re.search(r"(?:up to|residual) (\S+)", note)[1]) for note in (said, *alone)]
+        assert figures[0] == max(figures[1:])
 
     def test_isolated_windows_are_prompts_of_their_own(self) -> None:
         model = tiny_model()

@@ -19,8 +19,8 @@ from helpers.tiny_models import EAGER, FAMILIES, PROMPT, TARGET, tiny_model
 from heta import Budget, LoadedModel, create_method, prepare
 from heta.errors import ConfigError, HetaError, OutOfMemory
 from heta.memory import RowCost, _batches, budget_tokens, is_out_of_memory, row_cost, run_rows
-from heta.passes import BasePass, base_pass, suffix_logits, target_log_prob
-from heta.perturbation import Perturbation, perturbed_log_probs
+from heta.passes import BasePass, base_pass, suffix_logits
+from heta.perturbation import Perturbation, chosen_log_probs, perturbed_log_probs
 
 Tensor = torch.Tensor
 
@@ -56,7 +56,9 @@ class Alive(TorchDispatchMode):
 def peak(model: LoadedModel, base: BasePass, start: int, rows: int, backward: bool) -> int:
     suffix = base.embeddings[:, start:].repeat(rows, 1, 1)
     with Alive() as alive, torch.set_grad_enabled(backward):
-        log_prob = target_log_prob(base, suffix_logits(model, base, start, suffix.requires_grad_(backward)))
+        log_prob = chosen_log_probs(
+            base, suffix_logits(model, base, start, suffix.requires_grad_(backward)).log_softmax(-1)
+        )
         if backward:
             torch.autograd.grad(log_prob.sum(), suffix)
     return alive.peak
@@ -307,7 +309,7 @@ def test_rows_of_gradients_run_through_the_same_scheduler(caplog: pytest.LogCapt
         block = (1.01 * base.embeddings[0, where]).requires_grad_(True)
         place = (torch.arange(len(rows)), where - start)
         suffix = base.embeddings[:, start:].repeat(len(rows), 1, 1).index_put(place, block)
-        log_prob = target_log_prob(base, suffix_logits(model, base, start, suffix))
+        log_prob = chosen_log_probs(base, suffix_logits(model, base, start, suffix).log_softmax(-1)).sum(-1)
         if suffix[:, :, 0].numel() > 100:
             # With the whole graph in memory, which the next attempt must not find there.
             torch.empty(2**50)
