@@ -22,7 +22,7 @@ from heta_data.attribution_files import NO_MODEL, Lane, library_versions, read_a
 from heta_data.compose import unscored_spans
 from heta_data.errors import IntegrityError
 from heta_data.jsonl import read_records
-from heta_data.records import AttributionRecord, Item
+from heta_data.records import WHOLE_ANSWER, AttributionRecord, Item
 from heta_data.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Summary:
     seconds: float
     answered: int | None
     """Items whose answer is the model's own greedy continuation; None where no method used a model, and for other
-    policies than `answer`, whose targets do not tell."""
+    policies than `answer` and `each`, whose targets do not tell."""
     read: int
     """Items behind `answered`: those with a record of a method that uses the model."""
     files: tuple[Path, ...]
@@ -117,13 +117,14 @@ def run_attributions(
             lane.settle(items)
     ids = {item.id for item in items}
     read = {key: answered for lane in lanes for key, answered in lane.answered.items() if key in ids}
+    asked = policy in WHOLE_ANSWER and any(method.needs_model for method in methods)
     return Summary(
         items=len(items),
         done=run.done,
         skipped=run.skipped,
         failures=tuple(run.failures),
         seconds=time.perf_counter() - began,
-        answered=sum(read.values()) if policy == "answer" and any(method.needs_model for method in methods) else None,
+        answered=sum(read.values()) if asked else None,
         read=len(read),
         files=tuple(lane.path for lane in lanes if lane.keys),
     )

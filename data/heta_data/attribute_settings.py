@@ -2,12 +2,13 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 import heta
 from heta.errors import ConfigError, UnknownName
+from heta.records import TargetPolicy
 from heta_data.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class AttributeSettings(BaseModel):
     device: str | None = None
     """torch device, chosen by `heta.load_model` where it is not given."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_METHODS
-    policy: Literal["answer", "first", "model"] = "answer"
+    policy: TargetPolicy = "answer"
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Options per method, in TOML `[attribute.options.METHOD]`."""
 

@@ -94,10 +94,10 @@ def test_an_option_is_read_as_toml_or_as_text(text: str, value: object) -> None:
     [
         ("", ["--method", "ramdom"], UnknownName, "unknown method 'ramdom'; did you mean 'random'?; available:"),
         (
-            "[attribute]\npolicy = 'each'",
+            "[attribute]\npolicy = 'every'",
             [],
             ConfigError,
-            "attribute.policy: Input should be 'answer', 'first' or 'model'",
+            "attribute.policy: Input should be 'answer', 'first', 'each' or 'model' (got 'every')",
         ),
         ("", ["--method", "kl", "--method", "kl"], ConfigError, "method 'kl' is named twice"),
         (
@@ -152,6 +152,25 @@ def test_the_command_says_what_it_did(workspace: Workspace) -> None:
     second = json.loads(attribute(workspace, "--method", "random", "--json").stdout)
     assert (second["done"], second["skipped"], second["failed"], second["answered"]) == (1, 3, 0, None)
     assert len(read_attributions(workspace)) == 4 + 3
+
+
+@pytest.mark.parametrize("given_by", SOURCES)
+def test_each_target_token_is_explained_by_itself(workspace: Workspace, tmp_path: Path, given_by: str) -> None:
+    model = save_tiny_model(tmp_path / "tiny")
+    arguments = ["--method", "gradient_x_input", "--method", "random", "--model", str(model), "--limit", "1"]
+    environment = {"HETA_DATA_ATTRIBUTE_POLICY": "each"} if given_by == "environment" else {}
+    if given_by == "flag":
+        arguments += ["--policy", "each"]
+    if given_by == "file":
+        workspace.config.write_text("[attribute]\npolicy = 'each'\n")
+    report = json.loads(attribute(workspace, *arguments, "--json", **environment).stdout)
+    assert (report["done"], report["failed"], report["answered"], report["read"]) == (2, 0, 0, 1)
+    # " violet" is seven tokens of one byte; `random` reads no model and knows of no policy.
+    rows = {record.method: record.rows and len(record.rows) for record in read_attributions(workspace)}
+    assert rows == {"gradient_x_input": 7, "random": None}
+    dry = json.loads(attribute(workspace, *arguments, "--dry-run", "--json", **environment).stdout)
+    assert dry["to_do"] == {"gradient_x_input": 0, "random": 0}
+    assert json.loads(attribute(workspace, *arguments, "--policy", "answer", "--json").stdout)["done"] == 1
 
 
 def test_another_file_of_items_may_be_named(workspace: Workspace, tmp_path: Path) -> None:

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 @click.option("--option", "options", multiple=True, metavar="METHOD.KEY=VALUE", help="Option of a method.")
 @click.option(
     "--policy",
-    type=click.Choice(["answer", "first", "model"]),
-    help="What is explained: all tokens of the answer (default), its first token, or the model's own answer.",
+    type=click.Choice(["answer", "first", "each", "model"]),
+    help="What is explained: all tokens of the answer (default), its first token, each token by itself (a row for "
+    "each, scores are their sum), or the model's own answer.",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N items.")
 @click.option("--dry-run", is_flag=True, help="Say what there is to do; load no model, write nothing.")
@@ -60,6 +61,7 @@ def attribute(
     \b
     Example:
       heta data attribute -C my-benchmark --method heta_fast --method kl --option heta_fast.probes=5
+      heta data attribute -C my-benchmark --method heta_fast --policy each
     """
     from heta_data.attribute_settings import create_methods, load_settings
     from heta_data.workspace import Workspace
