@@ -1,6 +1,8 @@
 """How much one forward pass may hold."""
 
+import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from heta.errors import ConfigError
@@ -8,6 +10,25 @@ from heta.errors import ConfigError
 if TYPE_CHECKING:
     from heta.model import LoadedModel
     from heta.passes import BasePass
+
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,18})?) *(?:([kmgt]?)(i?)b)?", re.ASCII | re.IGNORECASE)
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of `2GB`, `1.5 GiB`, `512mb` or `1000000`: KB to TB are powers of 1000, KiB to TiB of 1024.
+
+    Raises:
+        ConfigError: another form.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or (found[3] and not found[2]):
+        raise ConfigError(
+            f"memory {text!r} cannot be read; give bytes, or a number with KB, MB, GB, TB (powers of 1000) or KiB, "
+            "MiB, GiB, TiB (of 1024), e.g. 2GB"
+        )
+    number, prefix, binary = found.groups()
+    power = " kmgt".index(prefix.lower()) if prefix else 0
+    return int(Fraction(number) * (1024 if binary else 1000) ** power)
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ from heta_data.attribution_files import NO_MODEL, Lane, library_versions, read_a
 from heta_data.compose import unscored_spans
 from heta_data.errors import IntegrityError
 from heta_data.jsonl import read_records
-from heta_data.records import AttributionRecord, Item
+from heta_data.records import WHOLE_ANSWER, AttributionRecord, Item
 from heta_data.workspace import Workspace
 
 if TYPE_CHECKING:
-    from heta import LoadedModel, Method
+    from heta import Budget, LoadedModel, Method
 
 __all__ = ["Failure", "Progress", "Summary", "count_missing", "read_attributions", "run_attributions"]
 
@@ -64,7 +64,7 @@ class Summary:
     seconds: float
     answered: int | None
     """Items whose answer is the model's own greedy continuation; None where no method used a model, and for other
-    policies than `answer`, whose targets do not tell."""
+    policies than `answer` and `each`, whose targets do not tell."""
     read: int
     """Items behind `answered`: those with a record of a method that uses the model."""
     files: tuple[Path, ...]
@@ -82,6 +82,7 @@ def run_attributions(
     methods: "Sequence[Method]",
     *,
     policy: TargetPolicy = "answer",
+    budget: "Budget | None" = None,
     progress: Progress | None = None,
 ) -> Summary:
     """Attribute every item by every method, into the working folder; what is there already is not done again.
@@ -92,6 +93,7 @@ def run_attributions(
         model: from `heta.load_model`; None where no method needs one.
         methods: from `heta.create_method`.
         policy: which target tokens are explained.
+        budget: what one pass may hold; no part of what makes two records the same work.
         progress: called after each record.
 
     Returns:
@@ -110,20 +112,21 @@ def run_attributions(
         lanes = [
             Lane.open(workspace, method, identity if method.needs_model else NO_MODEL, policy) for method in methods
         ]
-        run = _Run(lanes, items, policy, progress)
+        run = _Run(lanes, items, policy, budget, progress)
         with ExitStack() as stack:
             run.go(model, stack)
         for lane in lanes:
             lane.settle(items)
     ids = {item.id for item in items}
     read = {key: answered for lane in lanes for key, answered in lane.answered.items() if key in ids}
+    asked = policy in WHOLE_ANSWER and any(method.needs_model for method in methods)
     return Summary(
         items=len(items),
         done=run.done,
         skipped=run.skipped,
         failures=tuple(run.failures),
         seconds=time.perf_counter() - began,
-        answered=sum(read.values()) if policy == "answer" and any(method.needs_model for method in methods) else None,
+        answered=sum(read.values()) if asked else None,
         read=len(read),
         files=tuple(lane.path for lane in lanes if lane.keys),
     )
@@ -176,7 +179,12 @@ class _Run:
     """The state of one run while it goes from item to item."""
 
     def __init__(
-        self, lanes: Sequence[Lane], items: Sequence[Item], policy: TargetPolicy, progress: Progress | None
+        self,
+        lanes: Sequence[Lane],
+        items: Sequence[Item],
+        policy: TargetPolicy,
+        budget: "Budget | None",
+        progress: Progress | None,
     ) -> None:
         there = [set(lane.keys) for lane in lanes]
         self.work = [
@@ -184,6 +192,7 @@ class _Run:
             for item in items
         ]
         self.policy = policy
+        self.budget = budget
         self.progress = progress
         self.total = sum(len(pending) for _, pending in self.work)
         self.skipped = len(items) * len(lanes) - self.total
@@ -204,7 +213,9 @@ class _Run:
             return
         policy = self.policy if model is not None else "answer"
         try:
-            prepared = heta.prepare(model, item.prompt, item.target, unscored=unscored_spans(item), policy=policy)
+            prepared = heta.prepare(
+                model, item.prompt, item.target, unscored=unscored_spans(item), policy=policy, budget=self.budget
+            )
         except _RUN_ERRORS:
             raise
         except HetaError as error:

@@ -2,18 +2,24 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 import heta
+from heta.budget import Budget, parse_memory
 from heta.errors import ConfigError, UnknownName
+from heta.records import TargetPolicy
 from heta_data.workspace import Workspace
 
 if TYPE_CHECKING:
     from heta import Method
 
 DEFAULT_METHODS = ("heta_fast", "kl", "gradient_x_input", "answer_match", "random")
+
+
+def _read_memory(value: object) -> object:
+    return parse_memory(value) if isinstance(value, str) else value
 
 
 class AttributeSettings(BaseModel):
@@ -27,10 +33,21 @@ class AttributeSettings(BaseModel):
     """Commit or branch of a Hugging Face id."""
     device: str | None = None
     """torch device, chosen by `heta.load_model` where it is not given."""
+    device_map: str | dict[str, int | str] | None = None
+    """Instead of `device`, where accelerate puts the parts: `auto`, or a part's name to a device, `cpu` or `disk`."""
+    memory: Annotated[int | None, BeforeValidator(_read_memory), Field(ge=1)] = None
+    """Most bytes that one batch may take beside the model; in text with a unit, e.g. `2GB`."""
+    tokens: Annotated[int | None, Field(ge=1)] = None
+    """Most tokens in one pass. Like `device_map` and `memory`, of no matter to records and their keys."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_METHODS
-    policy: Literal["answer", "first", "model"] = "answer"
+    policy: TargetPolicy = "answer"
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Options per method, in TOML `[attribute.options.METHOD]`."""
+
+    @property
+    def budget(self) -> Budget:
+        """What one pass may hold."""
+        return Budget(tokens=self.tokens, memory=self.memory)
 
 
 def load_settings(
@@ -43,6 +60,9 @@ def load_settings(
         UnknownName: no such method.
     """
     settings = workspace.settings("attribute", AttributeSettings, flags)
+    # A flag for one of these two goes over the file's word on the other; two flags are for `load_model` to refuse.
+    if (flags.get("device") is None) != (flags.get("device_map") is None):
+        settings = settings.model_copy(update={"device": flags.get("device"), "device_map": flags.get("device_map")})
     for name in (*settings.methods, *settings.options):
         if name not in heta.METHODS:
             raise UnknownName("method", name, heta.METHODS.names())

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from heta.errors import NumericalError
+from heta.errors import ConfigError, NumericalError
 from heta.records import Attribution, ModelIdentity, Target, TargetPolicy
 from heta_data.errors import IntegrityError, RecordError
 from heta_data.jsonl import Appender, drop_unfinished_line, read_records, write_records
-from heta_data.records import AttributionRecord, Item, TargetPart
+from heta_data.records import AttributionRecord, Item, Row, TargetPart
 from heta_data.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -54,14 +54,16 @@ def to_record(item: Item, attribution: Attribution, versions: Mapping[str, str])
 
     Raises:
         NumericalError: a score is not finite.
+        ConfigError: policy `each` with a method that does not score every target token by itself.
     """
     model = attribution.model or NO_MODEL
-
-    def column(name: str, values: NDArray[np.float64]) -> tuple[float | None, ...]:
-        if not np.isfinite(values[attribution.scored]).all():
-            raise NumericalError(f"{attribution.method} gave {name} that are not finite; report this with the item")
-        return tuple(float(value) if scored else None for value, scored in zip(values, attribution.scored, strict=True))
-
+    target = _target_part(attribution.target) if attribution.target and attribution.model else None
+    rows = {name: tuple(_column(attribution, name, row) for row in part) for name, part in attribution.rows.items()}
+    score_rows = rows.pop("score", None)
+    if target is not None and target.policy == "each" and score_rows is None:
+        raise ConfigError(
+            f"method {attribution.method!r} gives no row for each target token; take another policy than 'each'"
+        )
     return AttributionRecord(
         item_id=item.id,
         method=attribution.method,
@@ -73,9 +75,11 @@ def to_record(item: Item, attribution: Attribution, versions: Mapping[str, str])
         starts=tuple(span.start for span in attribution.spans),
         ends=tuple(span.end for span in attribution.spans),
         token_ids=attribution.token_ids,
-        scores=column("scores", attribution.scores),
-        components={name: column(name, values) for name, values in attribution.components.items()},
-        target=_target_part(attribution.target) if attribution.target and attribution.model else None,
+        scores=_column(attribution, "scores", attribution.scores),
+        components={name: _column(attribution, name, values) for name, values in attribution.components.items()},
+        rows=score_rows,
+        component_rows=None if score_rows is None else rows,
+        target=target,
         config=dict(attribution.config),
         config_hash=attribution.config_hash,
         versions=dict(versions),
@@ -83,6 +87,13 @@ def to_record(item: Item, attribution: Attribution, versions: Mapping[str, str])
         seconds=attribution.seconds,
         peak_memory=attribution.peak_memory,
     )
+
+
+def _column(attribution: Attribution, name: str, values: NDArray[np.float64]) -> Row:
+    """`[pos]` values as a record holds them."""
+    if not np.isfinite(values[attribution.scored]).all():
+        raise NumericalError(f"{attribution.method} gave {name} that are not finite; report this with the item")
+    return tuple(float(value) if scored else None for value, scored in zip(values, attribution.scored, strict=True))
 
 
 def library_versions(*, with_model: bool) -> dict[str, str]:

@@ -4,13 +4,19 @@ Offsets are half-open `[start, end)` in Unicode code points of the item's prompt
 token, word or label: nothing is ever keyed by token text.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
+
+from heta_data.record_base import Part as Part
+from heta_data.record_base import PlainJson as PlainJson
+from heta_data.record_base import Record as Record
+from heta_data.record_base import SpanPart as SpanPart
+from heta_data.record_base import canonical_json as canonical_json
+from heta_data.record_base import check_rows, check_units
+from heta_data.record_base import content_hash as content_hash
 
 Role = Literal["example", "evidence", "distractor", "separator", "question", "other"]
 """`example`: worked examples shown to the model, never scored or labelled; `separator`: glue between segments."""
@@ -19,75 +25,6 @@ Arm = Literal["blind", "assisted"]
 Isolation = Literal["trust", "organisation", "server"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0)]
-
-
-def canonical_json(value: object) -> str:
-    """The one way a value is written before it is hashed: sorted keys, no blanks, UTF-8 kept, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def content_hash(value: object, digits: int = 16) -> str:
-    """First `digits` hexadecimal digits of the sha256 over `canonical_json(value)`."""
-    return hashlib.sha256(canonical_json(value).encode("utf-8")).hexdigest()[:digits]
-
-
-def _plain_json(value: dict[str, Any]) -> dict[str, Any]:
-    """The value as it comes back from a file (tuples as lists), refused where JSON would bend it, as with NaN."""
-    try:
-        plain = json.loads(canonical_json(value))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"cannot be written as JSON: {error}") from None
-    if not isinstance(plain, dict):  # pragma: no cover - a dict comes back as a dict
-        raise ValueError("must be an object")
-    return plain
-
-
-PlainJson = Annotated[dict[str, Any], AfterValidator(_plain_json)]
-"""An open-ended object whose value in memory equals the one that is read back."""
-
-
-def _check_units(starts: Sequence[int], ends: Sequence[int], **columns: Sequence[object]) -> None:
-    """Units are spans of at least one code point, sorted, not overlapping; every column has one value a unit."""
-    for name, values in {"ends": ends, **columns}.items():
-        if len(values) != len(starts):
-            raise ValueError(f"{name} has {len(values)} values, starts has {len(starts)}")
-    position = 0
-    for start, end in zip(starts, ends, strict=True):
-        if start < position or end <= start:
-            raise ValueError(f"unit [{start}, {end}) is empty, or starts before the one in front of it ends")
-        position = end
-
-
-class Part(BaseModel):
-    """Base of everything nested in a record: immutable, no unknown field, no NaN."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Record(Part):
-    """Base of a record type. `record` names the type, so that a wrong file is told at its first line."""
-
-    schema_version: Literal[1] = 1
-
-    measured_fields: ClassVar[frozenset[str]] = frozenset()
-    """Fields that differ between two equal runs (wall time, memory): left out of `fingerprint`."""
-
-    def fingerprint(self) -> str:
-        """Content hash without the measured fields: equal for equal work done twice."""
-        return content_hash(self.model_dump(mode="json", exclude=set(self.measured_fields)))
-
-
-class SpanPart(Part):
-    """`[start, end)` in code points, at least one long."""
-
-    start: NonNegativeInt
-    end: NonNegativeInt
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> Self:
-        if self.end <= self.start:
-            raise ValueError(f"span [{self.start}, {self.end}) is empty")
-        return self
 
 
 class Segment(SpanPart):
@@ -179,6 +116,13 @@ class TargetPart(Part):
         return self
 
 
+WHOLE_ANSWER = ("answer", "each")
+"""Target policies under which the target is the item's own answer, whole: they tell whether the model gives it."""
+
+Row = tuple[float | None, ...]
+"""`[pos]`, None where the position is not scored."""
+
+
 class AttributionRecord(Record):
     """One method's scores for one item; unscored positions hold None."""
 
@@ -194,8 +138,12 @@ class AttributionRecord(Record):
     starts: tuple[int, ...]
     ends: tuple[int, ...]
     token_ids: tuple[int, ...] | None
-    scores: tuple[float | None, ...]
-    components: dict[str, tuple[float | None, ...]]
+    scores: Row
+    components: dict[str, Row]
+    rows: tuple[Row, ...] | None = None
+    """`[step, pos]`, the scores of each target token by itself, which add up to `scores`: under policy `each` alone."""
+    component_rows: dict[str, tuple[Row, ...]] | None = None
+    """`[step, pos]` for each component that differs from target token to target token, there where `rows` is."""
     target: TargetPart | None
     config: PlainJson
     config_hash: str
@@ -206,6 +154,7 @@ class AttributionRecord(Record):
     peak_memory: NonNegativeInt | None = None
 
     measured_fields: ClassVar[frozenset[str]] = frozenset({"seconds", "peak_memory"})
+    later_fields: ClassVar[frozenset[str]] = frozenset({"rows", "component_rows"})
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -227,6 +176,26 @@ class AttributionRecord(Record):
                 raise ValueError(f"{name} has a value where the position is not scored")
         if self.model == "none" and (self.model_revision, self.tokenizer) != ("none", "none"):
             raise ValueError("without a model revision and tokenizer are 'none' too")
+        return self
+
+    @model_validator(mode="after")
+    def _each_has_rows(self) -> Self:
+        policy = self.target.policy if self.target else "none"
+        for name, values in (("rows", self.rows), ("component_rows", self.component_rows)):
+            if (values is not None) != (policy == "each"):
+                there = "is missing" if values is None else "is there"
+                raise ValueError(
+                    f"{name} {there} under policy {policy!r}; policy 'each' needs it and no other allows it: "
+                    "delete the line and run `heta data attribute` again"
+                )
+        if self.target is None or self.rows is None or self.component_rows is None:
+            return self
+        steps = len(self.target.token_ids)
+        check_rows("rows", self.rows, steps, self.scores)
+        for name, rows in self.component_rows.items():
+            if name not in self.components:
+                raise ValueError(f"component_rows has {name!r}, components has {', '.join(self.components) or 'none'}")
+            check_rows(f"component_rows.{name}", rows, steps, self.components[name])
         return self
 
     @property
@@ -317,7 +286,7 @@ class TokenLabels(Record):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        _check_units(self.starts, self.ends, labels=self.labels)
+        check_units(self.starts, self.ends, labels=self.labels)
         if self.skipped and any(self.labels):
             raise ValueError("a skipped item has no labels")
         return self
@@ -348,7 +317,7 @@ class GoldLabels(Record):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        _check_units(self.starts, self.ends, probability=self.probability, labels=self.labels)
+        check_units(self.starts, self.ends, probability=self.probability, labels=self.labels)
         for name, values in (("kinds", self.kinds), ("arms", self.arms)):
             if not values or any(second <= first for first, second in pairwise(values)):
                 raise ValueError(f"{name} must be sorted, each once, at least one")

@@ -10,7 +10,7 @@ from heta.records import Span
 from heta.words import Rule
 from heta_data.compose import label_units
 from heta_data.errors import IntegrityError
-from heta_data.records import Arm, AttributionRecord, Item, RaterKind, TokenLabels
+from heta_data.records import WHOLE_ANSWER, Arm, AttributionRecord, Item, RaterKind, TokenLabels
 from heta_evaluation.labels import Selection
 from heta_evaluation.metrics.base import Batch, BoolArray, FloatArray
 from heta_evaluation.statistics import FEW_RATERS, Design, IntArray
@@ -188,7 +188,7 @@ def _answered(item: Item, records: Mapping[Subject, Mapping[str, AttributionReco
     targets = (
         (subject.model_name, found[item.id].target)
         for subject, found in records.items()
-        if subject.policy == "answer" and item.id in found
+        if subject.policy in WHOLE_ANSWER and item.id in found
     )
     return {model: target.answered for model, target in targets if target is not None}
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from heta.budget import Budget, parse_memory
+from heta.commands.execution import execution_options
 from heta.commands.status import Status
 from heta.errors import ConfigError, InputError
 
@@ -30,6 +32,7 @@ class _Job:
     foil: str | None
     chat: bool
     system: str | None
+    budget: Budget
 
 
 @click.command()
@@ -43,6 +46,7 @@ class _Job:
 @click.option("--model", "model_name", default="smollm2", show_default=True, help="smollm2, a folder or a hub id.")
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
 @click.option("--device", help="A torch device [default: cuda where there is one, else cpu].")
+@execution_options
 @click.option("--method", default="heta_fast", show_default=True, help="One of `heta methods`.")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the method; repeatable.")
 @click.option(
@@ -65,6 +69,9 @@ def attribute(
     model_name: str,
     revision: str | None,
     device: str | None,
+    device_map: str | None,
+    memory: str | None,
+    tokens: int | None,
     method: str,
     options: tuple[str, ...],
     policy: Any,
@@ -80,6 +87,7 @@ def attribute(
       heta attribute "The capital of France is" --target " Paris" --html paris.html
       heta attribute "The capital of France is" --target " Paris" --method heta --option probes=3
       heta attribute "The capital of France is" --target " Paris" --foil " Rome"
+      heta attribute "The capital of France is" --target " Paris" --device-map auto --memory 2GB
       heta attribute "What is the capital of France?" --chat --generate 20 --save paris.json
     """
     from heta.encode import check_prompt, check_texts
@@ -90,6 +98,7 @@ def attribute(
     if system is not None and not chat:
         raise click.UsageError("--system belongs to a chat; give --chat as well, or leave it out")
     chosen = create_method(method, **parse_options(options))
+    budget = Budget(tokens=tokens, memory=None if memory is None else parse_memory(memory))
     if not chosen.needs_model and (foil is not None or policy != "answer"):
         raise ConfigError(f"method {method!r} uses no model, so --policy and --foil do nothing; leave them out")
     if foil is not None and policy != "answer":
@@ -107,13 +116,13 @@ def attribute(
     else:
         check_texts(prompt, target, ())
     model = None
-    job = _Job(prompt, target, generate, policy, foil, chat, system)
+    job = _Job(prompt, target, generate, policy, foil, chat, system, budget)
     with Status() as say:
         if chosen.needs_model or generate is not None:
             from heta.model import load_model
 
             say(f"loading {model_name}")
-            model = load_model(model_name, revision=revision, device=device)
+            model = load_model(model_name, revision=revision, device=device, device_map=device_map)
         result = _compute(job, model, chosen, say)
     _show(result, html_file, save_file, as_json)
 
@@ -127,7 +136,7 @@ def _compute(job: _Job, model: "LoadedModel | None", method: "Method", say: Stat
         notes = (f"the model wrote {target.text!r}", *notes)
     say(f"scoring with {method.name}")
     choice = TargetChoice(job.policy, foil=job.foil)
-    prepared = prepare(model, job.prompt, target, policy=choice, chat=job.chat, system=job.system)
+    prepared = prepare(model, job.prompt, target, policy=choice, budget=job.budget, chat=job.chat, system=job.system)
     result = prepared.attribute(method)
     return replace(result, notes=(*notes, *result.notes))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ import heta
 from helpers.sample_records import make_item
 from helpers.saved_model import WINDOW, save_tiny_model
 from heta.errors import ConfigError, IncompatibleModel, InputError
-from heta_data.attribute import Summary, read_attributions, run_attributions
+from heta.methods.base import Scores
+from heta_data.attribute import Summary, count_missing, read_attributions, run_attributions
 from heta_data.compose import compose_item
 from heta_data.errors import FolderBusy, IntegrityError, RecordError
 from heta_data.jsonl import read_records, write_records
@@ -23,6 +25,7 @@ from heta_data.workspace import Workspace
 
 if TYPE_CHECKING:
     from heta import LoadedModel, Method
+    from heta.records import TargetPolicy
 
 ITEMS = [make_item(number) for number in range(1, 5)]
 
@@ -106,6 +109,68 @@ def test_a_record_holds_what_the_library_computed(workspace: Workspace, model: "
     assert (record.model, record.model_revision) == ("tiny", model.identity.revision)
     assert (record.config, record.config_hash) == (dict(alone.config), alone.config_hash)
     assert set(record.versions) == {"heta-bench", "numpy", "torch", "transformers"}
+
+
+def test_each_target_token_has_rows_that_add_up(workspace: Workspace, model: "LoadedModel") -> None:
+    item = ITEMS[0]
+    chosen = [
+        *methods("heta_fast", "kl", "gradient_x_input"),
+        *methods("leave_one_out", unit="word"),
+        *methods("random"),
+    ]
+    summary = run_attributions(workspace, [item], model, chosen, policy="each")
+    # The target is the whole answer, so it tells what the model answers, as under policy `answer`.
+    assert (summary.done, summary.failed, summary.read, summary.answered) == (5, 0, 1, 0)
+    example = item.spans("example")[0]
+    prepared = heta.prepare(
+        model, item.prompt, item.target, unscored=[heta.Span(example.start, example.end)], policy="each"
+    )
+    records = {record.method: record for record in read_attributions(workspace)}
+    for method in chosen[:-1]:
+        alone, record = prepared.attribute(method), records[method.name]
+        assert record.key[5] == "each"
+        assert record.rows is not None
+        # The tokenizer's tokens are bytes: " violet" is 7 of them.
+        assert len(record.rows) == 7
+        scored = np.flatnonzero(alone.scored)
+        found = np.array([[row[index] for index in scored] for row in record.rows], dtype=float)
+        np.testing.assert_array_equal(found, alone.rows["score"][:, scored])
+        assert [score for score in record.scores if score is not None] == pytest.approx(found.sum(0).tolist())
+        assert record.component_rows is not None
+        assert set(record.component_rows) == set(record.components)
+    assert (records["random"].rows, records["random"].component_rows) == (None, None)
+
+
+def test_work_of_one_policy_is_not_that_of_another(workspace: Workspace, model: "LoadedModel") -> None:
+    def run(policy: "TargetPolicy") -> tuple[int, int]:
+        summary = run_attributions(workspace, ITEMS[:2], model, methods("gradient_x_input"), policy=policy)
+        return summary.done, summary.skipped
+
+    def missing(policy: "TargetPolicy") -> dict[str, int]:
+        return count_missing(workspace, ITEMS[:2], "tiny", methods("gradient_x_input"), policy=policy)
+
+    assert run("answer") == (2, 0)
+    (path,) = (workspace.attributions / "tiny").glob("*.jsonl")
+    before = path.read_bytes()
+    assert missing("each") == {"gradient_x_input": 2}
+    assert run("each") == (2, 0)
+    assert (run("each"), run("answer")) == ((0, 2), (0, 2))
+    assert missing("each") == {"gradient_x_input": 0}
+    # One file holds both, the older records byte for byte as they were.
+    after = path.read_bytes().splitlines(keepends=True)
+    assert b"".join(line for line in after if b'"policy":"answer"' in line) == before
+    assert [record.key[5] for record in read_attributions(workspace)] == ["answer", "each"] * 2
+
+
+def test_a_method_without_rows_cannot_explain_each_target_token(
+    workspace: Workspace, model: "LoadedModel", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (method,) = methods("kl")
+    score = method.score
+    # As a method of another package may do that knows nothing of the policy.
+    monkeypatch.setattr(method, "score", lambda prepared: Scores(score(prepared).scores.sum(0)))
+    with pytest.raises(ConfigError, match="method 'kl' gives no row for each target token; take another policy"):
+        run_attributions(workspace, ITEMS[:1], model, [method], policy="each")
 
 
 def test_methods_without_a_model_do_not_depend_on_the_one_that_is_loaded(

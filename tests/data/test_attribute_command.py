@@ -94,10 +94,10 @@ def test_an_option_is_read_as_toml_or_as_text(text: str, value: object) -> None:
     [
         ("", ["--method", "ramdom"], UnknownName, "unknown method 'ramdom'; did you mean 'random'?; available:"),
         (
-            "[attribute]\npolicy = 'each'",
+            "[attribute]\npolicy = 'every'",
             [],
             ConfigError,
-            "attribute.policy: Input should be 'answer', 'first' or 'model'",
+            "attribute.policy: Input should be 'answer', 'first', 'each' or 'model' (got 'every')",
         ),
         ("", ["--method", "kl", "--method", "kl"], ConfigError, "method 'kl' is named twice"),
         (
@@ -119,6 +119,21 @@ def test_an_option_is_read_as_toml_or_as_text(text: str, value: object) -> None:
             "heta.toml:attribute.methods: Tuple should have at least",
         ),
         ("[attribute]\nmodle = 'x'", [], ConfigError, "heta.toml:attribute.modle: unknown key; did you mean 'model'?"),
+        (
+            "",
+            ["--memory", "2XB"],
+            ConfigError,
+            "--memory: memory '2XB' cannot be read; give bytes, or a number",
+        ),
+        ("[attribute]\nmemory = '2 XB'", [], ConfigError, "heta.toml:attribute.memory: memory '2 XB' cannot be read"),
+        ("", ["--memory", "0"], ConfigError, "--memory: Input should be greater than or equal to 1"),
+        ("[attribute]\ntokens = 0", [], ConfigError, "attribute.tokens: Input should be greater than or equal to 1"),
+        (
+            "",
+            ["--device", "cpu", "--device-map", "auto"],
+            ConfigError,
+            "device 'cpu' and device_map were both given; give one of them",
+        ),
         ("[attribute.options.ramdom]\nseed = 1", [], UnknownName, "unknown method 'ramdom'"),
     ],
 )
@@ -152,6 +167,77 @@ def test_the_command_says_what_it_did(workspace: Workspace) -> None:
     second = json.loads(attribute(workspace, "--method", "random", "--json").stdout)
     assert (second["done"], second["skipped"], second["failed"], second["answered"]) == (1, 3, 0, None)
     assert len(read_attributions(workspace)) == 4 + 3
+
+
+@pytest.mark.parametrize("given_by", SOURCES)
+def test_each_target_token_is_explained_by_itself(workspace: Workspace, tmp_path: Path, given_by: str) -> None:
+    model = save_tiny_model(tmp_path / "tiny")
+    arguments = ["--method", "gradient_x_input", "--method", "random", "--model", str(model), "--limit", "1"]
+    environment = {"HETA_DATA_ATTRIBUTE_POLICY": "each"} if given_by == "environment" else {}
+    if given_by == "flag":
+        arguments += ["--policy", "each"]
+    if given_by == "file":
+        workspace.config.write_text("[attribute]\npolicy = 'each'\n")
+    report = json.loads(attribute(workspace, *arguments, "--json", **environment).stdout)
+    assert (report["done"], report["failed"], report["answered"], report["read"]) == (2, 0, 0, 1)
+    # " violet" is seven tokens of one byte; `random` reads no model and knows of no policy.
+    rows = {record.method: record.rows and len(record.rows) for record in read_attributions(workspace)}
+    assert rows == {"gradient_x_input": 7, "random": None}
+    dry = json.loads(attribute(workspace, *arguments, "--dry-run", "--json", **environment).stdout)
+    assert dry["to_do"] == {"gradient_x_input": 0, "random": 0}
+    assert json.loads(attribute(workspace, *arguments, "--policy", "answer", "--json").stdout)["done"] == 1
+
+
+def test_how_it_is_executed_decides_nothing_about_what_is_done(workspace: Workspace, tmp_path: Path) -> None:
+    model = str(save_tiny_model(tmp_path / "tiny"))
+    arguments = ("--method", "kl", "--model", model, "--limit", "2", "--json")
+    placed = json.loads(attribute(workspace, *arguments, "--device-map", "auto", "--memory", "50MB").stdout)
+    assert (placed["done"], placed["skipped"]) == (2, 0)
+    plain = json.loads(attribute(workspace, *arguments, "--tokens", "600").stdout)
+    assert (plain["done"], plain["skipped"], plain["files"]) == (0, 2, placed["files"])
+    other = Workspace(tmp_path / "other")
+    write_records(other.items, [make_item(1), make_item(2)])
+    attribute(other, *arguments)
+    for one, two in zip(read_attributions(workspace), read_attributions(other), strict=True):
+        assert (one.key, one.config) == (two.key, two.config)
+
+
+def test_a_budget_that_fits_nothing_ends_the_run(workspace: Workspace, tmp_path: Path) -> None:
+    model = str(save_tiny_model(tmp_path / "tiny"))
+    with pytest.raises(ConfigError, match="the budget is 1000 bytes of memory, one row of"):
+        attribute(workspace, "--method", "kl", "--model", model, HETA_DATA_ATTRIBUTE_MEMORY="1KB")
+
+
+@pytest.mark.parametrize(
+    ("toml", "flags", "device", "device_map"),
+    [
+        ("device = 'cpu'", {}, "cpu", None),
+        ("device_map = 'auto'", {}, None, "auto"),
+        ("device_map = {'model' = 0, 'lm_head' = 'disk'}", {}, None, {"model": 0, "lm_head": "disk"}),
+        # A flag for one takes the place of what the file says of the other.
+        ("device = 'cpu'", {"device_map": "auto"}, None, "auto"),
+        ("device_map = 'auto'", {"device": "cpu"}, "cpu", None),
+        ("device = 'cpu'", {"device": "cuda"}, "cuda", None),
+        # What contradicts itself is left for `load_model` to refuse.
+        ("device = 'cpu'\ndevice_map = 'auto'", {}, "cpu", "auto"),
+        ("", {"device": "cpu", "device_map": "auto"}, "cpu", "auto"),
+    ],
+)
+def test_a_device_or_a_device_map(
+    workspace: Workspace, toml: str, flags: dict[str, str], device: str | None, device_map: object
+) -> None:
+    workspace.config.write_text(f"[attribute]\n{toml}\n")
+    found = load_settings(workspace, flags)
+    assert (found.device, found.device_map) == (device, device_map)
+
+
+def test_the_budget_comes_from_the_file_or_from_flags(workspace: Workspace) -> None:
+    workspace.config.write_text("[attribute]\nmemory = '1.5GB'\ntokens = 300\n")
+    assert load_settings(workspace, {}).budget == heta.Budget(tokens=300, memory=1_500_000_000)
+    found = load_settings(workspace, {"memory": "512MiB", "tokens": 64})
+    assert found.budget == heta.Budget(tokens=64, memory=512 * 2**20)
+    workspace.config.write_text("[attribute]\nmemory = 1000000\n")
+    assert load_settings(workspace, {}).budget == heta.Budget(memory=1_000_000)
 
 
 def test_another_file_of_items_may_be_named(workspace: Workspace, tmp_path: Path) -> None:

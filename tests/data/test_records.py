@@ -1,6 +1,8 @@
 """Records refuse what contradicts itself, and the same content always has the same hash."""
 
+import hashlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from helpers.sample_records import make_attribution, make_gold, make_item, make_labels
+from helpers.sample_records import make_attribution, make_each_attribution, make_gold, make_item, make_labels
+from heta_data.jsonl import dump_line, parse_line
 from heta_data.records import (
     AttributionRecord,
     GoldLabels,
@@ -95,6 +98,65 @@ def test_scores_and_components_are_finite_and_only_where_scored() -> None:
         rebuild(record, components={"information": values})
     with pytest.raises(ValidationError, match="ends before it starts"):
         rebuild(record, ends=(record.starts[0] - 1, *record.ends[1:]))
+
+
+def test_a_record_without_rows_is_written_as_before_there_were_any() -> None:
+    record = make_attribution(make_item())
+    # Taken from the release of schema 1 that knew no rows.
+    assert record.fingerprint() == "d9fc1b3bf20ae7be"
+    line = dump_line(record)
+    assert hashlib.sha256(line.encode()).hexdigest().startswith("cf064fa67f39b79a")
+    assert parse_line(line, AttributionRecord, "old:1") == record
+
+
+def test_rows_of_single_target_tokens_come_back() -> None:
+    record = make_each_attribution(make_item())
+    assert parse_line(dump_line(record), AttributionRecord, "new:1") == record
+    assert record.rows is not None
+    # A quarter and three quarters of a score make it up; both are None where it is.
+    assert {row[record.scores.index(1.0)] for row in record.rows} == {0.25, 0.75}
+    assert {row[record.scores.index(None)] for row in record.rows} == {None}
+    assert record.fingerprint() != rebuild(record, component_rows={}).fingerprint()  # type: ignore[attr-defined]
+
+
+def spoiled(change: Callable[[list[list[float | None]]], object]) -> list[list[float | None]]:
+    """The rows of a good record, changed."""
+    record = make_each_attribution(make_item())
+    rows = [list(row) for row in record.rows or ()]
+    change(rows)
+    return rows
+
+
+SCORED = make_attribution(make_item()).scores.index(1.0)
+UNSCORED = make_attribution(make_item()).scores.index(None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rows": None}, "rows is missing under policy 'each'; .*: delete the line and run"),
+        ({"component_rows": None}, "component_rows is missing under policy 'each'"),
+        ({"rows": spoiled(lambda rows: rows.pop())}, "rows has 1 rows for 2 target tokens"),
+        ({"rows": spoiled(lambda rows: rows[1].pop())}, r"rows\.1 has values elsewhere than their sum has them"),
+        ({"rows": spoiled(lambda rows: rows[0].__setitem__(UNSCORED, 0.0))}, r"rows\.0 has values elsewhere"),
+        ({"rows": spoiled(lambda rows: rows[0].__setitem__(SCORED, None))}, r"rows\.0 has values elsewhere"),
+        ({"rows": spoiled(lambda rows: rows[0].__setitem__(SCORED, math.nan))}, "finite number"),
+        # 0.5 of the first token and 0.75 of the second.
+        ({"rows": spoiled(lambda rows: rows[0].__setitem__(SCORED, 0.5))}, r"adds up to 1\.25 at .* says 1\.0"),
+        ({"component_rows": {"transition": ()}}, "component_rows has 'transition', components has information"),
+        ({"component_rows": {"information": ()}}, r"component_rows\.information has 0 rows for 2 target tokens"),
+    ],
+)
+def test_rows_that_contradict_their_record(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        rebuild(make_each_attribution(make_item()), **changes)
+
+
+@pytest.mark.parametrize(("model", "policy"), [("tiny", "answer"), ("none", "none")])
+def test_rows_belong_to_policy_each_alone(model: str, policy: str) -> None:
+    record = make_attribution(make_item(), model=model)
+    with pytest.raises(ValidationError, match=f"rows is there under policy '{policy}'"):
+        rebuild(record, rows=(record.scores,), component_rows={})
 
 
 def test_a_config_in_memory_equals_the_one_read_back() -> None:

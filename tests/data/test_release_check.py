@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.sample_records import file_contents, fill_folder
+from helpers.sample_records import file_contents, fill_folder, make_each_attribution, make_item
+from heta_data.jsonl import write_records
 from heta_data.release import build_release, check_release
 from heta_data.release.card import BANNER
 from heta_data.release.manifest import render_checksums, render_manifest
@@ -118,6 +119,35 @@ def test_a_change_is_found_although_the_checksums_were_made_to_fit(bundle: Path,
     spoil, message = COVERED[case]
     spoil(bundle)
     assert any("sha256" in problem or "bytes" in problem for problem in check_release(bundle).problems)
+    seal(bundle)
+    problems = check_release(bundle).problems
+    assert any(message in problem for problem in problems), problems
+
+
+EACH: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "a row that no longer adds up": (
+        lambda row: row["rows"][0].__setitem__(row["scores"].index(1.0), 9.0),
+        "data/attributions/attributions.jsonl:1: rows adds up to 9.",
+    ),
+    "rows left out": (
+        lambda row: [row.pop("rows"), row.pop("component_rows")],
+        "data/attributions/attributions.jsonl:1: rows is missing under policy 'each'",
+    ),
+    # The sum stays, so that the record alone cannot tell.
+    "rows exchanged": (lambda row: row["rows"].reverse(), "attributions.parquet: does not say the same"),
+}
+
+
+@pytest.mark.parametrize("case", EACH)
+def test_a_change_in_the_rows_of_target_tokens_is_found(tmp_path: Path, case: str) -> None:
+    folder = fill_folder(tmp_path / "folder")
+    shutil.rmtree(folder.attributions)
+    path = folder.attribution_file("tiny", "kl", "0" * 8)
+    write_records(path, [make_each_attribution(make_item(number)) for number in (1, 2, 3)])
+    bundle = build_release(folder, "1.0.0").path
+    assert check_release(bundle).problems == ()
+    change, message = EACH[case]
+    edit(bundle, "attributions", lambda rows: change(rows[0]))
     seal(bundle)
     problems = check_release(bundle).problems
     assert any(message in problem for problem in problems), problems

@@ -14,6 +14,7 @@ from helpers.evaluation_folder import (
 from heta.errors import NumericalError
 from heta_data.compose import label_units
 from heta_data.errors import IntegrityError
+from heta_data.records import AttributionRecord
 from heta_evaluation.labels import select_labels
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.quantities import REFERENCE, Column, Quantities
@@ -254,6 +255,30 @@ def test_recorded_baselines_are_not_read_and_that_is_said():
     table = table_of(make_labels([item]), [record], [item])
     assert [subject.name for subject in table.subjects].count("answer_match") == 1
     assert any("1 of answer_match" in note for note in table.notes)
+
+
+def test_scores_of_single_target_tokens_count_by_their_sum_and_say_so():
+    item = ITEMS[0]
+    scores = np.arange(1.0, 1 + len(needed(item)))
+    whole = make_attribution(item, "careful", scores, answered=False)
+    # One target token: its row is the sum.
+    each = AttributionRecord.model_validate(
+        {
+            **whole.model_dump(),
+            "target": whole.target.model_copy(update={"policy": "each"}),
+            "rows": (whole.scores,),
+            "component_rows": {},
+        }
+    )
+    table = table_of(make_labels([item]), [each], [item])
+    subject = table.subjects[0]
+    assert subject.name == f"careful on toy, target each [{whole.config_hash}]"
+    assert subject.description()["target_policy"] == "each"
+    np.testing.assert_array_equal(
+        table.rows[0].scores[0], table_of(make_labels([item]), [whole], [item]).rows[0].scores[0]
+    )
+    # The target is the whole answer, so it tells whether the model gives it.
+    assert table.rows[0].answered == {"toy": False}
 
 
 def test_subjects_of_two_configurations_are_two():

@@ -84,6 +84,22 @@ def make_attribution(
     )
 
 
+def make_each_attribution(item: Item) -> AttributionRecord:
+    """`make_attribution` with a target of two tokens, each by itself: the first has a quarter of every score."""
+    whole = make_attribution(item)
+    assert whole.target is not None
+    target = whole.target.model_copy(
+        update={"policy": "each", "token_ids": (7, 8), "log_probs": (-0.5, -0.25), "ranks": (1, 1)}
+    )
+    first, second = (
+        tuple(None if score is None else share * score for score in whole.scores) for share in (0.25, 0.75)
+    )
+    rows = (first, second)
+    return AttributionRecord.model_validate(
+        {**whole.model_dump(), "target": target, "rows": rows, "component_rows": {"information": rows}}
+    )
+
+
 def make_labels(item: Item, rater: str = "a01", *, kind: RaterKind = "human", origin: bool = False) -> TokenLabels:
     """The answer's words marked, in the blind arm."""
     units = label_units(item)

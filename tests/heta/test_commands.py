@@ -4,12 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from helpers.tiny_models import PROMPT, TARGET, tiny_model, tiny_tokenizer
-from heta import METHODS, Attribution, create_method, generate, prepare
+from heta import METHODS, Attribution, Budget, create_method, generate, prepare
 from heta.cli import cli
 from heta.errors import ConfigError, HetaError, IncompatibleModel, InputError
 from heta.quiet import quiet_transformers
@@ -108,6 +109,7 @@ def test_a_chat_wraps_the_prompt(tmp_path: Path, folder: Path) -> None:
         ([], "exactly one of --target and --generate"),
         (["--target", " x", "--generate", "2"], "exactly one of --target and --generate"),
         (["--generate", "0"], "0 is not in the range x>=1"),
+        (["--target", " x", "--tokens", "0"], "0 is not in the range x>=1"),
         (["--target", " x", "--system", "be brief"], "give --chat as well"),
     ],
 )
@@ -159,6 +161,11 @@ def test_a_method_without_a_model_loads_none() -> None:
         (["--chat", "--method", "random"], ConfigError, "--chat does nothing for method 'random'"),
         (["--method", "hta"], HetaError, "did you mean 'heta'"),
         (["--target", "en"], InputError, "no token boundary"),
+        (["--memory", "2XB"], ConfigError, "memory '2XB' cannot be read; give bytes, or a number with KB"),
+        (["--memory", "0.5B"], ConfigError, "a budget of 0 bytes of memory runs nothing"),
+        (["--memory", "1KB"], ConfigError, "the budget is 1000 bytes of memory, one row of .* needs about"),
+        (["--device", "cpu", "--device-map", "auto"], ConfigError, "device 'cpu' and device_map were both given"),
+        (["--device-map", "nowhere"], ConfigError, "cannot load model .*nowhere"),
     ],
 )
 def test_bad_input_is_one_line(folder: Path, arguments: list[str], error: type[HetaError], message: str) -> None:
@@ -166,6 +173,39 @@ def test_bad_input_is_one_line(folder: Path, arguments: list[str], error: type[H
     with pytest.raises(error, match=message) as caught:
         run("attribute", prompt, "--target", TARGET, "--model", str(folder), *arguments)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--device-map", "cpu"], ["--device-map", "auto"], ["--memory", "50MB"], ["--tokens", "40"]]
+)
+def test_how_it_is_executed_is_no_part_of_the_result(folder: Path, arguments: list[str]) -> None:
+    command = ("attribute", PROMPT, "--target", TARGET, "--model", str(folder), "--method", "kl", "--json")
+    plain, other = (json.loads(run(*command, *more).stdout) for more in ([], arguments))
+    for measured in ("seconds", "peak_memory"):
+        del plain[measured], other[measured]
+    # Batches of other sizes round differently: float32, so some 1e-6 of the largest.
+    scores, others = ([unit.pop("score") or 0.0 for unit in read["units"]] for read in (plain, other))
+    assert others == pytest.approx(scores, abs=1e-5 * max(scores))
+    for read in (plain, other):
+        for unit in read["units"]:
+            del unit["components"]
+        read["target"]["log_probs"] = [round(value, 4) for value in read["target"]["log_probs"]]
+    assert other == plain
+
+
+def test_the_budget_reaches_the_passes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    real = Budget.tokens_in_flight
+
+    def spy(self: Budget, *arguments: Any, **named: Any) -> int:
+        given.append(self)
+        return real(self, *arguments, **named)
+
+    monkeypatch.setattr(Budget, "tokens_in_flight", spy)
+    command = ("attribute", PROMPT, "--target", TARGET, "--model", str(folder), "--method", "kl", "--json")
+    run(*command, "--memory", "0.5GiB", "--tokens", "40")
+    # Half of 1024^3.
+    assert set(given) == {Budget(tokens=40, memory=2**29)}
 
 
 def test_methods_lists_every_method() -> None:

@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves
 from helpers import oracles
 from helpers.tiny_models import EAGER, FAMILIES, PROMPT, TARGET, tiny_model
 from heta import Budget, LoadedModel, create_method, prepare
+from heta.budget import parse_memory
 from heta.errors import ConfigError, HetaError, OutOfMemory
 from heta.memory import RowCost, _batches, budget_tokens, is_out_of_memory, row_cost, run_rows
 from heta.passes import BasePass, base_pass, suffix_logits
@@ -363,3 +364,30 @@ def test_prepare_takes_a_memory_budget() -> None:
         prepare(model, PROMPT, TARGET, budget=Budget(memory=need)).attribute(create_method("heta", probes=1))
     with pytest.raises(ConfigError, match="a budget of 0 bytes of memory"):
         prepare(model, PROMPT, TARGET, budget=Budget(memory=0))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("1000000", 1_000_000),
+        ("512B", 512),
+        ("2GB", 2_000_000_000),
+        (" 1.5 gb ", 1_500_000_000),
+        ("512mib", 512 * 1024**2),
+        ("0.1KB", 100),
+        ("3TiB", 3 * 1024**4),
+        ("0", 0),
+        ("0.9", 0),
+    ],
+)
+def test_a_size_of_memory_is_read(text: str, size: int) -> None:
+    assert parse_memory(text) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "GB", "2XB", "2G", "-1GB", "1e9", "2iB", "nan", "1,5GB", "2GB 3MB", "２GB", "9" * 5000, "2 GB\n1"]
+)
+def test_what_is_no_size_of_memory(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be read; give bytes, or a number with KB, .*, e\.g\. 2GB") as caught:
+        parse_memory(text)
+    assert "\n" not in str(caught.value)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from heta.commands.execution import execution_options
 from heta.errors import InputError
 from heta_data.cli.progress import show_progress
 from heta_data.options import folder_option, json_option
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
 @click.option("--model", help="Catalogue name, Hugging Face id or local path (default: smollm2).")
 @click.option("--revision", help="Commit or branch of a Hugging Face id.")
 @click.option("--device", help="torch device, e.g. cpu or cuda:0.")
+@execution_options
 @click.option("--method", "methods", multiple=True, help="Name of a method, see `heta methods`; may be repeated.")
 @click.option("--option", "options", multiple=True, metavar="METHOD.KEY=VALUE", help="Option of a method.")
 @click.option(
     "--policy",
-    type=click.Choice(["answer", "first", "model"]),
-    help="What is explained: all tokens of the answer (default), its first token, or the model's own answer.",
+    type=click.Choice(["answer", "first", "each", "model"]),
+    help="What is explained: all tokens of the answer (default), its first token, each token by itself (a row for "
+    "each, scores are their sum), or the model's own answer.",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N items.")
 @click.option("--dry-run", is_flag=True, help="Say what there is to do; load no model, write nothing.")
@@ -50,7 +53,7 @@ def attribute(
     limit: int | None,
     dry_run: bool,
     as_json: bool,
-    **flags: str | None,
+    **flags: str | int | None,
 ) -> None:
     """Attribute every item by every method, into attributions/<model>/ of the folder.
 
@@ -60,6 +63,8 @@ def attribute(
     \b
     Example:
       heta data attribute -C my-benchmark --method heta_fast --method kl --option heta_fast.probes=5
+      heta data attribute -C my-benchmark --method heta_fast --policy each
+      heta data attribute -C my-benchmark --model my-model --device-map auto --memory 2GB
     """
     from heta_data.attribute_settings import create_methods, load_settings
     from heta_data.workspace import Workspace
@@ -77,9 +82,13 @@ def attribute(
 
     model = None
     if any(method.needs_model for method in chosen):
-        model = heta.load_model(settings.model, device=settings.device, revision=settings.revision)
+        model = heta.load_model(
+            settings.model, device=settings.device, device_map=settings.device_map, revision=settings.revision
+        )
     with show_progress("attribute") as progress:
-        summary = run_attributions(workspace, items, model, chosen, policy=settings.policy, progress=progress)
+        summary = run_attributions(
+            workspace, items, model, chosen, policy=settings.policy, budget=settings.budget, progress=progress
+        )
     _say_done(summary, as_json)
     if summary.failures:
         ctx.exit(1)

@@ -1,4 +1,5 @@
 """Records as Parquet: columns and their types follow from the record type, so that every bundle has the same ones.
+Fields that came later (`Record.later_fields`) have a column where a record uses them: older rows keep their bytes.
 
 Nested records become structs and tuples become lists. An object with free keys has no column type of its own: where
 its values are lists (the components of an attribution) it becomes a list of `{name, values}`, otherwise JSON text.
@@ -27,7 +28,8 @@ def to_table(records: Sequence[Record], record_type: type[Record]) -> Any:
     """The records as a `pyarrow.Table` with one row each."""
     column = _struct(record_type)
     rows = [column.convert(record.model_dump(mode="json")) for record in records]
-    return pa.Table.from_pylist(rows, schema=pa.schema(list(column.type)))
+    unused = {name for name in record_type.later_fields if all(row[name] is None for row in rows)}
+    return pa.Table.from_pylist(rows, schema=pa.schema([field for field in column.type if field.name not in unused]))
 
 
 def to_parquet(records: Sequence[Record], record_type: type[Record]) -> bytes:
@@ -41,7 +43,7 @@ def _struct(model: type[BaseModel]) -> _Column:
     columns = {name: _column(info.annotation) for name, info in model.model_fields.items()}
 
     def convert(value: dict[str, Any]) -> dict[str, Any]:
-        return {name: _cell(column, value[name]) for name, column in columns.items()}
+        return {name: _cell(column, value.get(name)) for name, column in columns.items()}
 
     return _Column(pa.struct([pa.field(name, column.type) for name, column in columns.items()]), convert)
 

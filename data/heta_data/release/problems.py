@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heta.records import Span
 from heta.words import SEGMENTATION, segment_words
 from heta_data.raters import name_problems
-from heta_data.records import AttributionRecord, GoldLabels, Item, Record, TokenLabels
+from heta_data.records import WHOLE_ANSWER, AttributionRecord, GoldLabels, Item, Record, TokenLabels
 from heta_data.release.gold import gold_problems
 from heta_data.release.licences import incompatible
 from heta_data.release.tables import TABLES, Tables
@@ -114,7 +114,7 @@ def _spans(record: AttributionRecord, items: Mapping[str, Item], words: Mapping[
         return
     item = items[record.item_id]
     spans = [Span(start, end) for start, end in zip(record.starts, record.ends, strict=True)]
-    if record.target is not None and record.target.policy in ("answer", "each") and record.target.text != item.target:
+    if record.target is not None and record.target.policy in WHOLE_ANSWER and record.target.text != item.target:
         yield f"the target is {record.target.text!r}, the item's {item.target!r}"
     if any(span.end > len(item.prompt) for span in spans):
         yield f"a {record.unit} ends behind the prompt, which has {len(item.prompt)} code points"
