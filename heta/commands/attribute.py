@@ -47,6 +47,7 @@ class _Job:
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
 @click.option("--device", help="A torch device [default: cuda where there is one, else cpu].")
 @execution_options
+@click.option("--score-first", is_flag=True, help="Put no BOS token in front and score the prompt's first token too.")
 @click.option("--method", default="heta_fast", show_default=True, help="One of `heta methods`.")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the method; repeatable.")
 @click.option(
@@ -72,6 +73,7 @@ def attribute(
     device_map: str | None,
     memory: str | None,
     tokens: int | None,
+    score_first: bool,
     method: str,
     options: tuple[str, ...],
     policy: Any,
@@ -88,6 +90,7 @@ def attribute(
       heta attribute "The capital of France is" --target " Paris" --method heta --option probes=3
       heta attribute "The capital of France is" --target " Paris" --foil " Rome"
       heta attribute "The capital of France is" --target " Paris" --device-map auto --memory 2GB
+      heta attribute "The capital of France is" --target " Paris" --score-first
       heta attribute "What is the capital of France?" --chat --generate 20 --save paris.json
     """
     from heta.encode import check_prompt, check_texts
@@ -99,12 +102,16 @@ def attribute(
         raise click.UsageError("--system belongs to a chat; give --chat as well, or leave it out")
     chosen = create_method(method, **parse_options(options))
     budget = Budget(tokens=tokens, memory=None if memory is None else parse_memory(memory))
-    if not chosen.needs_model and (foil is not None or policy != "answer"):
-        raise ConfigError(f"method {method!r} uses no model, so --policy and --foil do nothing; leave them out")
     if foil is not None and policy != "answer":
         raise click.UsageError("--foil explains one token, the first in which the two part; leave --policy out")
-    if chat and not chosen.needs_model:
-        raise ConfigError(f"--chat does nothing for method {method!r}, which uses no model; leave it out")
+    if chat and score_first:
+        raise click.UsageError("--score-first: a chat begins with its template, which gets no score; leave one out")
+    if not chosen.needs_model:
+        explaining = {"--policy": policy != "answer", "--foil": foil, "--chat": chat, "--score-first": score_first}
+        loading = {"--revision": revision, "--device": device, "--device-map": device_map}
+        running = {"--memory": memory, "--tokens": tokens}
+        # What the method does not read; a model that writes the target is loaded all the same.
+        _refuse(method, explaining | running if generate else explaining | loading | running)
     for option, path in (("--html", html_file), ("--save", save_file)):
         if path is not None and not path.parent.is_dir():
             raise ConfigError(f"{option} {path}: the folder {path.parent} does not exist; create it first")
@@ -122,9 +129,23 @@ def attribute(
             from heta.model import load_model
 
             say(f"loading {model_name}")
-            model = load_model(model_name, revision=revision, device=device, device_map=device_map)
+            model = load_model(
+                model_name,
+                revision=revision,
+                device=device,
+                device_map=device_map,
+                bos=not score_first,
+                exclude_first=not score_first,
+            )
         result = _compute(job, model, chosen, say)
     _show(result, html_file, save_file, as_json)
+
+
+def _refuse(method: str, options: "dict[str, Any]") -> None:
+    """Refuse the first of `options` that is given, since a method without a model reads none of them."""
+    for name, given in options.items():
+        if given:
+            raise ConfigError(f"{name} does nothing for method {method!r}, which uses no model; leave it out")
 
 
 def _compute(job: _Job, model: "LoadedModel | None", method: "Method", say: Status) -> "Attribution":

@@ -88,6 +88,15 @@ def test_a_method_without_a_model_explains_what_the_model_writes(folder: Path) -
     assert json.loads(done.stdout)["notes"] == [f"the model wrote {written.text!r}"]
 
 
+def test_the_prompts_first_token_is_scored_where_asked(folder: Path) -> None:
+    arguments = ("attribute", PROMPT, "--target", TARGET, "--model", str(folder), "--method", "kl", "--json")
+    usual, first = (json.loads(run(*arguments, *more).stdout)["units"] for more in ((), ("--score-first",)))
+    # A BOS token in front, or not; an unscored unit has no score.
+    assert len(usual) == len(first) + 1
+    assert usual[0]["score"] is None
+    assert first[0]["score"] > 0
+
+
 def test_a_chat_wraps_the_prompt(tmp_path: Path, folder: Path) -> None:
     template = "{% for m in messages %}<s>{{ m['role'] }}\n{{ m['content'] }}\n{% endfor %}{{ '<s>assistant\n' }}"
     chatty = save(tmp_path / "chatty", template)
@@ -111,6 +120,7 @@ def test_a_chat_wraps_the_prompt(tmp_path: Path, folder: Path) -> None:
         (["--generate", "0"], "0 is not in the range x>=1"),
         (["--target", " x", "--tokens", "0"], "0 is not in the range x>=1"),
         (["--target", " x", "--system", "be brief"], "give --chat as well"),
+        (["--target", " x", "--chat", "--score-first"], "a chat begins with its template"),
     ],
 )
 def test_wrong_usage(arguments: list[str], message: str) -> None:
@@ -159,6 +169,9 @@ def test_a_method_without_a_model_loads_none() -> None:
         (["--html", "missing/strip.html"], ConfigError, "--html missing/strip.html: .* create it first"),
         (["--save", "missing/kept.json"], ConfigError, "--save missing/kept.json: .* create it first"),
         (["--chat", "--method", "random"], ConfigError, "--chat does nothing for method 'random'"),
+        (["--memory", "1GB", "--method", "random"], ConfigError, "--memory does nothing for method 'random'"),
+        (["--device", "cpu", "--method", "random"], ConfigError, "--device does nothing for method 'random'"),
+        (["--score-first", "--method", "random"], ConfigError, "--score-first does nothing for method 'random'"),
         (["--method", "hta"], HetaError, "did you mean 'heta'"),
         (["--target", "en"], InputError, "no token boundary"),
         (["--memory", "2XB"], ConfigError, "memory '2XB' cannot be read; give bytes, or a number with KB"),
