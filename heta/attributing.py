@@ -33,7 +33,10 @@ def attribute(prepared: "Prepared", method: Method) -> Attribution:
     with prepared.bill() as bill:
         result = method.score(prepared)
         target = None if model is None else prepared.target
-    parts = {"score": result.scores, **result.components}
+    # Methods of other packages may compute in float32; sums over rows and records are float64.
+    components = {name: np.asarray(values, dtype=np.float64) for name, values in result.components.items()}
+    scores = np.asarray(result.scores, dtype=np.float64)
+    parts = {"score": scores, **components}
     for name, values in parts.items():
         _check(prepared, method, name, values)
     by_token = method.unit == "token"
@@ -45,10 +48,10 @@ def attribute(prepared: "Prepared", method: Method) -> Attribution:
         prompt=prepared.prompt,
         spans=prepared.encoding.spans if by_token else prepared.words,
         scored=_scored(prepared, method),
-        scores=_total(result.scores),
+        scores=_total(scores),
         target=target,
         token_ids=prepared.encoding.prompt_ids if by_token else None,
-        components={name: _total(values) for name, values in result.components.items()},
+        components={name: _total(values) for name, values in components.items()},
         rows={name: values for name, values in parts.items() if values.ndim == 2},
         config=method.config,
         config_hash=method.config_hash,

@@ -51,7 +51,7 @@ class Budget:
         """Tokens in one pass whose longest row begins at `first`.
 
         Raises:
-            ConfigError: not even one row fits the memory.
+            OutOfMemory: not even one row fits the memory.
         """
         # Larger batches recompute more of the tokens between their rows, and gain nothing once the cores are busy.
         most = self.tokens or (512 if model.device.type == "cpu" else 8192)

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from heta.errors import ConfigError, OutOfMemory
+from heta.errors import OutOfMemory
 from heta.model import LoadedModel
 from heta.passes import BasePass
 
@@ -93,12 +93,12 @@ def budget_tokens(cost: RowCost, memory: int, start: int, length: int) -> int:
         length: positions of that row.
 
     Raises:
-        ConfigError: not even that row fits.
+        OutOfMemory: not even that row fits.
     """
     mask = cost.mask(start, length)
     need = cost.bytes(start, length) + mask
     if memory < need:
-        raise ConfigError(
+        raise OutOfMemory(
             f"the budget is {memory} bytes of memory, one row of {length - start} tokens behind {start} cached ones"
             f" needs about {need}; allow at least that or shorten the prompt"
         )

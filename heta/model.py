@@ -139,8 +139,11 @@ def load_model(
             module = AutoModelForCausalLM.from_pretrained(
                 source, dtype=getattr(torch, dtype), device_map=device_map, **experts, **where
             )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:300]
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AssertionError, SafetensorError) as error:
+        # An AssertionError is torch's, for a device that it was not built for.
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        if device_map is not None:
+            reason = f"with device_map={device_map!r}: {reason}"
         raise ConfigError(
             f"cannot load model {name!r}: {reason} (a name of {', '.join(CATALOGUE)}, a folder with a"
             " saved transformers model, or a hub id)"

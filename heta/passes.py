@@ -186,11 +186,15 @@ def _whole_head(model: LoadedModel) -> Iterator[None]:
     The last positions of a batch do not lie together in memory, and torch then multiplies row by row: the largest
     weights of the model are read once a row, in the backward pass too.
     """
-    head: Any = model.module.get_output_embeddings()  # type: ignore[operator]
-    if head is None:
+    find: Any = model.module.get_output_embeddings
+    try:
+        head = find()
+    except (AttributeError, NotImplementedError):  # a model of other code; it is only slower then
+        head = None
+    if not isinstance(head, torch.nn.Module):
         yield
         return
-    handle = head.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(), *inputs[1:]))
+    handle = head.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(), *inputs[1:]) if inputs else None)
     try:
         yield
     finally:

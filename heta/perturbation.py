@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from heta.errors import NumericalError
+from heta.errors import InputError, NumericalError
 from heta.memory import row_cost, run_rows
 from heta.model import LoadedModel
 from heta.passes import BasePass, suffix_logits
@@ -151,4 +151,7 @@ def _check(base: BasePass, perturbation: Perturbation) -> None:
     if perturbation.removed and positions[-1] > first_read:
         raise ValueError(f"position {positions[-1]} is read with the target and cannot be left out; up to {first_read}")
     if perturbation.removed > first_read:
-        raise ValueError(f"all of the {first_read + 1} positions before the target are left out; keep at least one")
+        raise InputError(
+            f"all of the {first_read + 1} positions before the target are left out; keep at least one: make the prompt"
+            " longer, take smaller units or another mask than drop"
+        )

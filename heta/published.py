@@ -43,12 +43,11 @@ def published_norms(model: LoadedModel, base: BasePass) -> list[Tensor]:
 def _value_weight(model: LoadedModel, layer: torch.nn.Module) -> Tensor:
     """`[d_model, head * d_head]`, bias left out."""
     for module in layer.modules():
-        if isinstance(value := getattr(module, "v_proj", None), torch.nn.Linear):
-            return value.weight.T
-        if isinstance(fused := getattr(module, "c_attn", None), Conv1D):
+        if (alone := _matrix(model, getattr(module, "v_proj", None))) is not None:
+            return alone
+        if (fused := _matrix(model, getattr(module, "c_attn", None))) is not None:
             # Queries, keys and values side by side.
-            weight: Tensor = fused.weight
-            return weight[:, 2 * weight.shape[1] // 3 :]
+            return fused[:, 2 * fused.shape[1] // 3 :]
     raise _refused(model, "has no value projection v_proj or c_attn of plain weights")
 
 
@@ -58,11 +57,23 @@ def _output_weight(model: LoadedModel, layer: torch.nn.Module) -> Tensor:
         if not hasattr(module, "v_proj") and not hasattr(module, "c_attn"):
             continue
         for name in OUTPUT_PROJECTIONS:
-            projection: Any = getattr(module, name, None)
-            if isinstance(projection, torch.nn.Linear | Conv1D):
-                weight: Tensor = projection.weight
-                return weight if isinstance(projection, Conv1D) else weight.T
+            if (matrix := _matrix(model, getattr(module, name, None))) is not None:
+                return matrix
     raise _refused(model, "has no output projection of plain weights")
+
+
+def _matrix(model: LoadedModel, projection: Any) -> Tensor | None:
+    """The weight of a projection, rows in and columns out; None where there is no projection."""
+    if not isinstance(projection, torch.nn.Module):
+        return None
+    weight = getattr(projection, "weight", None)
+    plain = type(projection) in (torch.nn.Linear, Conv1D) and "forward" not in vars(projection)
+    if not plain or not isinstance(weight, Tensor) or weight.is_meta:
+        raise IncompatibleModel(
+            f"compat=reference: {model.identity.name} has projections that are offloaded, adapted or quantised; the"
+            " published code reads plain weights: merge the adapter, load the model into memory, or leave compat out"
+        )
+    return weight if isinstance(projection, Conv1D) else weight.T
 
 
 def _refused(model: LoadedModel, why: str) -> IncompatibleModel:

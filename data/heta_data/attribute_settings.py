@@ -15,6 +15,8 @@ from heta_data.workspace import Workspace
 if TYPE_CHECKING:
     from heta import Method
 
+PositiveStrictInt = Annotated[int, Field(ge=1, strict=True)]
+
 DEFAULT_METHODS = ("heta_fast", "kl", "gradient_x_input", "answer_match", "random")
 
 
@@ -35,9 +37,9 @@ class AttributeSettings(BaseModel):
     """torch device, chosen by `heta.load_model` where it is not given."""
     device_map: str | dict[str, int | str] | None = None
     """Instead of `device`, where accelerate puts the parts: `auto`, or a part's name to a device, `cpu` or `disk`."""
-    memory: Annotated[int | None, BeforeValidator(_read_memory), Field(ge=1)] = None
+    memory: Annotated[PositiveStrictInt | None, BeforeValidator(_read_memory)] = None
     """Most bytes that one batch may take beside the model; in text with a unit, e.g. `2GB`."""
-    tokens: Annotated[int | None, Field(ge=1)] = None
+    tokens: PositiveStrictInt | None = None
     """Most tokens in one pass. Like `device_map` and `memory`, of no matter to records and their keys."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_METHODS
     policy: TargetPolicy = "answer"

@@ -54,7 +54,9 @@ def check_units(starts: Sequence[int], ends: Sequence[int], **columns: Sequence[
         position = end
 
 
-def check_rows(name: str, rows: Sequence[Sequence[float | None]], steps: int, sums: Sequence[float | None]) -> None:
+def check_rows(
+    name: str, rows: Sequence[Sequence[float | None]], steps: int, sums: Sequence[float | None], *, signed: bool
+) -> None:
     """There is one row a target token, with values exactly where `sums` has them, and they add up to those."""
     if len(rows) != steps:
         raise ValueError(f"{name} has {len(rows)} rows for {steps} target tokens")
@@ -63,9 +65,15 @@ def check_rows(name: str, rows: Sequence[Sequence[float | None]], steps: int, su
             raise ValueError(f"{name}.{step} has values elsewhere than their sum has them")
     for position, (total, *parts) in enumerate(zip(sums, *rows, strict=True)):
         values = [part for part in parts if part is not None]
-        # Summed in another order, float64 differs by some 1e-16 a step.
-        if total is not None and abs(fsum(values) - total) > 1e-9 * fsum(map(abs, values)):
-            raise ValueError(f"{name} adds up to {fsum(values)} at position {position}, the record says {total}")
+        if not signed and any(value < 0 for value in values):
+            raise ValueError(f"{name} has {min(values)} at position {position}, where nothing is below 0")
+        try:
+            found, size = fsum(values), fsum(map(abs, values))
+        except OverflowError:
+            raise ValueError(f"{name} has values at position {position} that are too large to add up") from None
+        # Summed in another order, float64 differs by an ulp of the largest partial sum a step.
+        if total is not None and abs(found - total) > len(values) * 2**-50 * size:
+            raise ValueError(f"{name} adds up to {found} at position {position}, the record says {total}")
 
 
 class Part(BaseModel):

@@ -191,11 +191,11 @@ class AttributionRecord(Record):
         if self.target is None or self.rows is None or self.component_rows is None:
             return self
         steps = len(self.target.token_ids)
-        check_rows("rows", self.rows, steps, self.scores)
+        check_rows("rows", self.rows, steps, self.scores, signed=self.signed)
         for name, rows in self.component_rows.items():
             if name not in self.components:
                 raise ValueError(f"component_rows has {name!r}, components has {', '.join(self.components) or 'none'}")
-            check_rows(f"component_rows.{name}", rows, steps, self.components[name])
+            check_rows(f"component_rows.{name}", rows, steps, self.components[name], signed=True)
         return self
 
     @property

@@ -107,7 +107,12 @@ def attribute(
     if chat and score_first:
         raise click.UsageError("--score-first: a chat begins with its template, which gets no score; leave one out")
     if not chosen.needs_model:
-        explaining = {"--policy": policy != "answer", "--foil": foil, "--chat": chat, "--score-first": score_first}
+        explaining = {
+            "--policy": policy if policy != "answer" else None,
+            "--foil": foil,
+            "--chat": chat or None,
+            "--score-first": score_first or None,
+        }
         loading = {"--revision": revision, "--device": device, "--device-map": device_map}
         running = {"--memory": memory, "--tokens": tokens}
         # What the method does not read; a model that writes the target is loaded all the same.
@@ -144,7 +149,7 @@ def attribute(
 def _refuse(method: str, options: "dict[str, Any]") -> None:
     """Refuse the first of `options` that is given, since a method without a model reads none of them."""
     for name, given in options.items():
-        if given:
+        if given is not None:
             raise ConfigError(f"{name} does nothing for method {method!r}, which uses no model; leave it out")
 
 

@@ -62,7 +62,8 @@ def block_norms(objective: Objective, pairs: Sequence[Pair], options: CurvatureO
 
 def difference_step(objective: Objective, step: float) -> float:
     """`step` as a share of the mean absolute vector, position 0 left out: an attention sink is many times longer."""
-    return step * float(objective.vectors[:, 1:].abs().mean())
+    others = objective.vectors[:, 1:]
+    return step * float((others if others.shape[1] else objective.vectors).abs().mean())
 
 
 class _Blocks:

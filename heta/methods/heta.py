@@ -153,7 +153,7 @@ class Heta(Method):
         if not prepared.encoding.scored[0]:
             raise ConfigError(
                 "compat=reference scores position 0, which here gets no score; load the model with bos=False and"
-                " exclude_first=False, and prompt without a chat template"
+                " exclude_first=False (`heta attribute --score-first`), without a chat or unscored spans there"
             )
         return prepared.transition(chosen.rollout, chosen.heads, values="hidden")
 

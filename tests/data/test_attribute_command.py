@@ -61,11 +61,11 @@ def test_flags_go_over_the_environment_over_the_file_over_defaults(
     if "environment" in given_by:
         environment = {"HETA_DATA_ATTRIBUTE_MODEL": "from-env", "HETA_DATA_ATTRIBUTE_METHODS": "random first_words"}
     if "flag" in given_by:
-        arguments = ["--model", "from-flag", "--method", "longest_words"]
+        arguments = ["--model", "from-flag", "--method", "heta_fast"]
     report = json.loads(attribute(workspace, "--dry-run", "--json", *arguments, **environment).stdout)
     model, names = next(
         (value for source, value in (
-            ("flag", ("from-flag", ["longest_words"])),
+            ("flag", ("from-flag", ["heta_fast"])),
             ("environment", ("from-env", ["random", "first_words"])),
             ("file", ("from-file", ["kl"])),
         ) if source in given_by),
@@ -202,10 +202,31 @@ def test_how_it_is_executed_decides_nothing_about_what_is_done(workspace: Worksp
         assert (one.key, one.config) == (two.key, two.config)
 
 
-def test_a_budget_that_fits_nothing_ends_the_run(workspace: Workspace, tmp_path: Path) -> None:
+def test_an_item_that_the_budget_does_not_fit_is_told_and_the_others_go_on(
+    workspace: Workspace, tmp_path: Path
+) -> None:
     model = str(save_tiny_model(tmp_path / "tiny"))
-    with pytest.raises(ConfigError, match="the budget is 1000 bytes of memory, one row of"):
-        attribute(workspace, "--method", "kl", "--model", model, HETA_DATA_ATTRIBUTE_MEMORY="1KB")
+    arguments = ("--method", "kl", "--method", "random", "--model", model)
+    ran = attribute(workspace, *arguments, HETA_DATA_ATTRIBUTE_MEMORY="1KB")
+    assert ran.exit_code == 1
+    assert "kl: the budget is 1000 bytes of memory, one row of" in ran.stderr
+    # `random` runs no pass; `kl` is made up for with more memory.
+    assert "4 records done, 0 skipped as already there, 4 failed" in ran.stdout
+    assert "4 records done, 4 skipped as already there, 0 failed" in attribute(workspace, *arguments).stdout
+
+
+@pytest.mark.parametrize(
+    "flag", [("--memory", "1GB"), ("--device-map", "cpu"), ("--policy", "each"), ("--model", "x/y")]
+)
+def test_a_flag_that_no_method_reads_is_refused(workspace: Workspace, flag: tuple[str, str]) -> None:
+    with pytest.raises(ConfigError, match=f"{flag[0]} does nothing: none of the methods of this run uses a model"):
+        attribute(workspace, "--method", "random", *flag)
+
+
+def test_a_flag_goes_over_the_other_ones_variable(workspace: Workspace, tmp_path: Path) -> None:
+    model = str(save_tiny_model(tmp_path / "tiny"))
+    arguments = ("--method", "kl", "--model", model, "--device-map", "cpu", "--json")
+    assert json.loads(attribute(workspace, *arguments, HETA_DATA_ATTRIBUTE_DEVICE="cuda:7").stdout)["done"] == 4
 
 
 @pytest.mark.parametrize(

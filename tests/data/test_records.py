@@ -143,6 +143,11 @@ UNSCORED = make_attribution(make_item()).scores.index(None)
         ({"rows": spoiled(lambda rows: rows[0].__setitem__(SCORED, math.nan))}, "finite number"),
         # 0.5 of the first token and 0.75 of the second.
         ({"rows": spoiled(lambda rows: rows[0].__setitem__(SCORED, 0.5))}, r"adds up to 1\.25 at .* says 1\.0"),
+        (
+            {"rows": spoiled(lambda rows: rows[0].__setitem__(SCORED, -1e9))},
+            r"has -1000000000\.0 at .* nothing is below 0",
+        ),
+        ({"rows": spoiled(lambda rows: [row.__setitem__(SCORED, 1.7e308) for row in rows])}, "too large to add up"),
         ({"component_rows": {"transition": ()}}, "component_rows has 'transition', components has information"),
         ({"component_rows": {"information": ()}}, r"component_rows\.information has 0 rows for 2 target tokens"),
     ],

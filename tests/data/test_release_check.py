@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -213,3 +214,18 @@ print(len(os.listdir("/proc/self/task")) - before)
 """
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout == "0\n"
+
+
+def test_a_parquet_footer_that_is_no_utf8_is_a_problem_and_no_traceback(bundle: Path) -> None:
+    path = bundle / "data/attributions/attributions.parquet"
+    content = path.read_bytes()
+    # The column's name, now with the first byte of a longer character at its end.
+    at = content.index(b"model_revision") + len(b"model_revision") - 1
+    path.write_bytes(content[:at] + b"\xf0" + content[at + 1 :])
+    assert any("attributions.parquet: cannot be read" in problem for problem in check_release(bundle).problems)
+
+
+def test_a_pipe_in_a_bundle_is_told_and_not_waited_for(bundle: Path) -> None:
+    (bundle / "data/gold/gold.parquet").unlink()
+    os.mkfifo(bundle / "data/gold/gold.parquet")
+    assert any("gold.parquet: is no plain file" in problem for problem in check_release(bundle).problems)

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from helpers.tiny_models import PROMPT, TARGET, tiny_model, tiny_tokenizer
 from heta import METHODS, Attribution, Budget, create_method, generate, prepare
 from heta.cli import cli
-from heta.errors import ConfigError, HetaError, IncompatibleModel, InputError
+from heta.errors import ConfigError, HetaError, IncompatibleModel, InputError, OutOfMemory
 from heta.quiet import quiet_transformers
 
 
@@ -176,7 +176,7 @@ def test_a_method_without_a_model_loads_none() -> None:
         (["--target", "en"], InputError, "no token boundary"),
         (["--memory", "2XB"], ConfigError, "memory '2XB' cannot be read; give bytes, or a number with KB"),
         (["--memory", "0.5B"], ConfigError, "a budget of 0 bytes of memory runs nothing"),
-        (["--memory", "1KB"], ConfigError, "the budget is 1000 bytes of memory, one row of .* needs about"),
+        (["--memory", "1KB"], OutOfMemory, "the budget is 1000 bytes of memory, one row of .* needs about"),
         (["--device", "cpu", "--device-map", "auto"], ConfigError, "device 'cpu' and device_map were both given"),
         (["--device-map", "nowhere"], ConfigError, "cannot load model .*nowhere"),
     ],

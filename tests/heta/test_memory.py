@@ -294,7 +294,7 @@ def test_a_mask_comes_off_the_memory() -> None:
     # 8 computed tokens that may look at 12: 480 bytes for the batch's mask, so 1570 for a single row.
     assert cost.mask(4, 12) == 480
     assert budget_tokens(cost, 5480, 4, 12) == 50
-    with pytest.raises(ConfigError, match="needs about 1570"):
+    with pytest.raises(OutOfMemory, match="needs about 1570"):
         budget_tokens(cost, 1569, 4, 12)
 
 
@@ -332,7 +332,7 @@ def test_memory_in_tokens_and_what_is_needed() -> None:
     # A row takes 1090 bytes, 10.9 tokens: it fits into 10 because a single row always runs.
     assert budget_tokens(cost, 1090, 4, 12) == 10
     message = "the budget is 1089 bytes of memory, one row of 8 tokens behind 4 cached ones needs about 1090"
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(OutOfMemory, match=message):
         budget_tokens(cost, 1089, 4, 12)
 
 
@@ -360,7 +360,7 @@ def test_prepare_takes_a_memory_budget() -> None:
     assert sizes[0] == 3
     assert max(sizes) < unbound
     # A gradient keeps every layer's tensors: more than the budget allows.
-    with pytest.raises(ConfigError, match=f"the budget is {need} bytes of memory, one row"):
+    with pytest.raises(OutOfMemory, match=f"the budget is {need} bytes of memory, one row"):
         prepare(model, PROMPT, TARGET, budget=Budget(memory=need)).attribute(create_method("heta", probes=1))
     with pytest.raises(ConfigError, match="a budget of 0 bytes of memory"):
         prepare(model, PROMPT, TARGET, budget=Budget(memory=0))

@@ -1,15 +1,17 @@
 """`compat="reference"` and position 0: what the published code computes on multi-head models."""
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from accelerate import cpu_offload
 
 from helpers import oracles
 from helpers.tiny_models import PROMPT, TARGET, tiny_model
 from heta import LoadedModel, attribute, create_method, prepare, wrap_model
-from heta.errors import ConfigError, IncompatibleModel
+from heta.errors import ConfigError, IncompatibleModel, InputError
 from heta.published import published_norms
 
 
@@ -126,3 +128,25 @@ def test_a_bos_token_in_front_leaves_no_first_position_to_score() -> None:
     model = tiny_model("gpt2")
     with pytest.raises(ConfigError, match="exclude_first=False scores position 0, where gpt2 has its BOS token"):
         wrap_model(model.module, model.tokenizer, name="gpt2", exclude_first=False)
+
+
+def test_a_prompt_of_one_token_has_finite_curvature() -> None:
+    model = as_published("llama")
+    prepared = prepare(model, "t", " h", policy="first")
+    assert prepared.base.length == 1
+    found = prepared.attribute(create_method("heta", probes=3))
+    by_autograd = prepared.attribute(create_method("heta", probes=3, product="double_backward"))
+    assert found.components["curvature"][0] == pytest.approx(by_autograd.components["curvature"][0], rel=2e-2)
+
+
+def test_leaving_out_the_whole_prompt_is_refused_in_one_line() -> None:
+    with pytest.raises(InputError, match="all of the 1 positions before the target are left out; keep at least one"):
+        attribute(as_published("gpt2"), "t", " h", "leave_one_out", mask="drop")
+
+
+def test_offloaded_or_adapted_projections_are_refused_under_compat() -> None:
+    model = tiny_model("gpt2", dtype="float32", seed=5)
+    module = cpu_offload(copy.deepcopy(model.module), execution_device=torch.device("cpu"))
+    offloaded = wrap_model(module, model.tokenizer, name="gpt2", bos=False, exclude_first=False)
+    with pytest.raises(IncompatibleModel, match="offloaded, adapted or quantised"):
+        attribute(offloaded, PROMPT, TARGET, "heta", compat="reference", probes=1)

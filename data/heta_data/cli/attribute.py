@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from heta.commands.execution import execution_options
-from heta.errors import InputError
+from heta.errors import ConfigError, InputError
 from heta_data.cli.progress import show_progress
 from heta_data.options import folder_option, json_option
 
@@ -70,8 +71,10 @@ def attribute(
     from heta_data.workspace import Workspace
 
     workspace = Workspace(folder)
-    settings = load_settings(workspace, {**flags, "methods": methods or None}, options)
+    settings = load_settings(workspace, {**_strongest(ctx, flags), "methods": methods or None}, options)
     chosen = create_methods(settings)
+    if not any(method.needs_model for method in chosen):
+        _refuse_unread(ctx)
     items = _read_items(items_file or workspace.items, limit)
     if dry_run:
         _say_missing(workspace, items, chosen, settings, as_json)
@@ -92,6 +95,24 @@ def attribute(
     _say_done(summary, as_json)
     if summary.failures:
         ctx.exit(1)
+
+
+def _strongest(ctx: click.Context, flags: dict[str, Any]) -> dict[str, Any]:
+    """Flags and what the environment says; of --device and --device-map a flag goes over the other's variable."""
+    sources = {name: ctx.get_parameter_source(name) for name in ("device", "device_map")}
+    if set(sources.values()) == {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}:
+        return {
+            name: None if sources.get(name) is ParameterSource.ENVIRONMENT else value for name, value in flags.items()
+        }
+    return flags
+
+
+def _refuse_unread(ctx: click.Context) -> None:
+    """Refuse a flag that no method of the run reads; settings in heta.toml are for other runs as well."""
+    for name in ("model", "revision", "device", "device_map", "memory", "tokens", "policy"):
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{option} does nothing: none of the methods of this run uses a model; leave it out")
 
 
 def _read_items(path: Path, limit: int | None) -> "list[Item]":
