@@ -57,9 +57,31 @@ def attribute(prepared: "Prepared", method: Method) -> Attribution:
         config_hash=method.config_hash,
         seconds=bill.seconds,
         peak_memory=_peak_memory(gpu),
-        notes=result.notes,
+        notes=(*_circumstances(prepared, method, parts), *result.notes),
         chat=None if model is None else prepared.chat,
     )
+
+
+def _circumstances(prepared: "Prepared", method: Method, parts: dict[str, Array]) -> tuple[str, ...]:
+    """What a reader of the scores alone could not see: rows behind sums, a scored first token, the foil's chances."""
+    notes = []
+    if any(values.ndim == 2 for values in parts.values()):
+        steps = len(prepared.explained.target_ids)
+        notes.append(
+            f"policy each: scores and components are sums over {steps} target token(s), whose rows are in `rows`"
+        )
+    if method.needs_model and prepared.model is not None and not prepared.model.exclude_first:
+        notes.append("no BOS token in front: the prompt's first token is scored, where attention sinks")
+    if method.needs_model and (foil := prepared.explained.foil_ids) is not None:
+        base = prepared.base
+        target, other = (float(base.log_probs[0, int(token)]) for token in (base.target_ids[0], foil[0]))
+        notes.append(
+            f"log p {target:.3f} of the target's token, {other:.3f} of the foil's: a lead of {target - other:+.3f} nats"
+        )
+        given = prepared.target_text, prepared.choice.foil or ""
+        if given[0][:1].isspace() != given[1][:1].isspace():
+            notes.append("of target and foil only one begins with a blank: is that meant?")
+    return tuple(notes)
 
 
 def _scored(prepared: "Prepared", method: Method) -> NDArray[np.bool_]:

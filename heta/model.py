@@ -39,10 +39,10 @@ class LoadedModel:
     that serves several threads is wrapped once.
     """
 
-    module: "torch.nn.Module"
-    tokenizer: Any
+    module: "torch.nn.Module" = field(repr=False)
+    tokenizer: Any = field(repr=False)
     """The transformers tokenizer it came with; `encoder` is what texts go through."""
-    encoder: "Tokenizer"
+    encoder: "Tokenizer" = field(repr=False)
     """Private copy of the fast tokenizer: literal text stays literal, offsets keep their blanks."""
     identity: ModelIdentity
     window: int | None

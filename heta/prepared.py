@@ -16,6 +16,7 @@ from heta.encode import Encoding, check_texts, encode, is_unscored
 from heta.errors import ConfigError, InputError
 from heta.isolated import in_windows
 from heta.memo import Bill, Memo
+from heta.model import LoadedModel
 from heta.records import Attribution, ChatText, Continuation, Span, Target, TargetPolicy, Unit
 from heta.target import Explained, TargetChoice, describe, explained, explained_pass
 from heta.units import unit_positions
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from heta.curvature.options import CurvatureOptions
     from heta.masks import Mask
     from heta.methods.base import Method
-    from heta.model import LoadedModel
     from heta.objective import Objective
     from heta.passes import BasePass
     from heta.perturbation import Perturbation, Reduce
@@ -372,6 +372,8 @@ def prepare(
         ConfigError: an unknown policy, a policy or chat that needs a model, a system message without a chat.
         IncompatibleModel: a chat with a model that has no usable chat template.
     """
+    if model is not None and not isinstance(model, LoadedModel):
+        raise ConfigError(f"model is a {type(model).__name__}; give what heta.load_model or heta.wrap_model returns")
     choice = policy if isinstance(policy, TargetChoice) else TargetChoice(policy)
     spans = tuple(Span(*span) for span in unscored)
     check_texts(prompt, target if isinstance(target, str) else target.text, spans)

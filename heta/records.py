@@ -85,7 +85,7 @@ class Continuation:
     """Whether the model then ended its text; the token that says so is not among `token_ids`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Attribution:
     """One method's scores for one prompt and target.
 
@@ -123,6 +123,11 @@ class Attribution:
     """What the user should know of how these numbers came about, e.g. a completeness error."""
     chat: ChatText | None = None
     """The chat template's text around the prompt, or None where the model read the prompt as it stands."""
+
+    def __repr__(self) -> str:
+        model = "no model" if self.model is None else self.model.name
+        target = "" if self.target is None else f" for {self.target.text!r}"
+        return f"<Attribution by {self.method} ({model}) of {len(self.scores)} {self.unit}s{target}>"
 
     def to_frame(self) -> "DataFrame":
         """A pandas table, one row a unit: text, start, end, token_id, scored, score, and a column a component.

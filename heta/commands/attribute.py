@@ -43,7 +43,7 @@ class _Job:
 )
 @click.option("--chat", is_flag=True, help="PROMPT is the user's turn in the model's chat template.")
 @click.option("--system", metavar="TEXT", help="With --chat: the system message [default: the template's own].")
-@click.option("--model", "model_name", default="smollm2", show_default=True, help="smollm2, a folder or a hub id.")
+@click.option("--model", "model_name", help="smollm2, a folder or a hub id [default: smollm2].")
 @click.option("--revision", help="Branch, tag or commit of a hub id.")
 @click.option("--device", help="A torch device [default: cuda where there is one, else cpu].")
 @execution_options
@@ -67,7 +67,7 @@ def attribute(
     generate: int | None,
     chat: bool,
     system: str | None,
-    model_name: str,
+    model_name: str | None,
     revision: str | None,
     device: str | None,
     device_map: str | None,
@@ -82,7 +82,8 @@ def attribute(
     save_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Score how much each token of PROMPT mattered for the target ("-" reads PROMPT from standard input).
+    """Score how much each token of PROMPT mattered for the target ("-" reads PROMPT from standard input, less a
+    line feed at its end).
 
     \b
     Example:
@@ -113,10 +114,10 @@ def attribute(
             "--chat": chat or None,
             "--score-first": score_first or None,
         }
-        loading = {"--revision": revision, "--device": device, "--device-map": device_map}
+        loading = {"--revision": revision, "--device": device, "--device-map": device_map, "--model": model_name}
         running = {"--memory": memory, "--tokens": tokens}
         # What the method does not read; a model that writes the target is loaded all the same.
-        _refuse(method, explaining | running if generate else explaining | loading | running)
+        _refuse(method, explaining | running if generate else explaining | running | loading)
     for option, path in (("--html", html_file), ("--save", save_file)):
         if path is not None and not path.parent.is_dir():
             raise ConfigError(f"{option} {path}: the folder {path.parent} does not exist; create it first")
@@ -133,9 +134,10 @@ def attribute(
         if chosen.needs_model or generate is not None:
             from heta.model import load_model
 
-            say(f"loading {model_name}")
+            name = model_name or "smollm2"
+            say(f"loading {name}")
             model = load_model(
-                model_name,
+                name,
                 revision=revision,
                 device=device,
                 device_map=device_map,
@@ -182,9 +184,11 @@ def _target(job: _Job, model: "LoadedModel | None", say: Status) -> tuple["str |
 
 def _read_standard_input() -> str:
     try:
-        return sys.stdin.buffer.read().decode("utf-8")
+        text = sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"standard input is not UTF-8 at byte {error.start}; convert it first") from error
+    # The line feed that ends a file or an `echo`; it would be a token in front of the target.
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _show(result: "Attribution", html_file: Path | None, save_file: Path | None, as_json: bool) -> None:

@@ -1,44 +1,95 @@
-"""`heta methods`: what can be computed."""
+"""`heta methods`: what can be computed, and with which options."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from heta.methods import Method
+
 
 @click.command()
+@click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
-def methods(as_json: bool) -> None:
-    """List the attribution methods, what each is, and its options.
+def methods(name: str | None, as_json: bool) -> None:
+    """List the attribution methods; with NAME, what each of its options means and allows.
 
     \b
     Example:
       heta methods
+      heta methods heta
       heta methods --json
     """
     from heta.methods import METHODS
 
-    rows: list[dict[str, Any]] = []
-    for name in METHODS:
-        method = METHODS.get(name)
-        rows.append(
-            {
-                "name": name,
-                "unit": method.unit,
-                "signed": method.signed,
-                "needs_model": method.needs_model,
-                "summary": method.summary,
-                "reference": method.reference,
-                "options": {key: info.default for key, info in method.options_class.model_fields.items()},
-            }
-        )
+    if name is not None:
+        _print_one(METHODS.get(name), name, as_json)
+        return
+    rows = [_row(METHODS.get(each), each) for each in METHODS]
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    width = max(len(str(row["name"])) for row in rows)
+    width = max(len(row["name"]) for row in rows)
     for row in rows:
-        options = row["options"]
         click.echo(f"{row['name']:{width}}  {row['summary']}")
         click.echo(f"{'':{width}}  {row['reference']}; scores {row['unit']}s{', signed' if row['signed'] else ''}")
-        if options:
-            click.echo(f"{'':{width}}  options: {', '.join(f'{key}={value}' for key, value in options.items())}")
+        if row["options"]:
+            click.echo(f"{'':{width}}  options: {', '.join(row['options'])}")
+    click.echo("\nWhat the options mean and allow: heta methods NAME")
+
+
+def _row(method: "type[Method]", name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "unit": method.unit,
+        "signed": method.signed,
+        "needs_model": method.needs_model,
+        "summary": method.summary,
+        "reference": method.reference,
+        "options": {key: info.default for key, info in method.options_class.model_fields.items()},
+    }
+
+
+def _print_one(method: "type[Method]", name: str, as_json: bool) -> None:
+    row = _row(method, name)
+    schema = method.options_class.model_json_schema()["properties"] if row["options"] else {}
+    described = {
+        key: {"default": default, "allowed": allowed(schema[key]), "meaning": schema[key].get("description", "")}
+        for key, default in row["options"].items()
+    }
+    if as_json:
+        click.echo(json.dumps({**row, "options": described}, ensure_ascii=False, indent=2))
+        return
+    click.echo(
+        f"{name}: {row['summary']}\n{row['reference']}; scores {row['unit']}s{', signed' if row['signed'] else ''}"
+    )
+    for key, option in described.items():
+        click.echo(f"\n  {key}={option['default']}   allowed: {option['allowed']}")
+        if option["meaning"]:
+            click.echo(click.wrap_text(" ".join(option["meaning"].split()), 100, "      ", "      "))
+    if described:
+        click.echo(f"\nGive them as --option NAME=VALUE, or to heta.create_method({name!r}, NAME=VALUE).")
+
+
+def allowed(schema: dict[str, Any]) -> str:
+    """What a JSON schema lets through, in words."""
+    if "anyOf" in schema:
+        return " or ".join(allowed(part) for part in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(map(str, schema["enum"]))
+    if "const" in schema:
+        return str(schema["const"])
+    if schema.get("type") == "null":
+        return "none"
+    low = [
+        f"{word} {schema[key]}"
+        for key, word in (("minimum", "at least"), ("exclusiveMinimum", "above"))
+        if key in schema
+    ]
+    high = [
+        f"{word} {schema[key]}"
+        for key, word in (("maximum", "at most"), ("exclusiveMaximum", "below"))
+        if key in schema
+    ]
+    return " ".join([str(schema.get("type", "any")), *low, *high])

@@ -33,7 +33,11 @@ def note(options: CurvatureOptions, left_out: float) -> str | None:
     if options.curvature == "fisher":
         return f"Fisher: {options.outputs} outputs a step leave out up to {left_out:.2g} of p"
     if options.curvature == "low_rank":
-        return f"low rank: relative residual {left_out:.2g} with {options.rank + options.oversampling} columns at most"
+        columns = options.rank + options.oversampling
+        return (
+            f"low rank: relative residual {left_out:.2g} with {columns} columns at most; S is too low for tokens whose"
+            " block they miss"
+        )
     return None
 
 

@@ -99,6 +99,8 @@ def create_method(name: str, **options: Any) -> Method:
         UnknownName: no method has that name.
         ConfigError: an option the method does not have, or a value it does not allow.
     """
+    if not isinstance(name, str):
+        raise ConfigError(f"method is a {type(name).__name__}; give its name, or call prepare(...).attribute(method)")
     method = METHODS.get(name)
     fields = method.options_class.model_fields
     for option in options:

@@ -110,7 +110,9 @@ class FastOptions(HetaOptions):
     """Options of HETA with one-pass curvature: three probes rank like ten."""
 
     curvature: Mode = "one_pass"
+    """As for `heta`; only the default is another."""
     probes: Annotated[int, Field(ge=1, le=100_000)] = 3
+    """Rademacher vectors, each over all tokens at once."""
 
 
 class Heta(Method):

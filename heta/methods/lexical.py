@@ -18,6 +18,7 @@ class RandomOptions(Options):
     """Options of `random`."""
 
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of the draws; the texts seed them as well."""
 
 
 class Random(Method):

@@ -154,8 +154,10 @@ def test_doctor_without_a_model_loads_none(folder: Path) -> None:
     assert done.stdout.splitlines()[-1] == "all 9 ok"
 
 
-def test_a_method_without_a_model_loads_none() -> None:
-    done = run("attribute", PROMPT, "--target", TARGET, "--method", "answer_match", "--model", "/nowhere", "--json")
+def test_a_method_without_a_model_loads_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # An empty cache: the default model cannot be loaded from it.
+    monkeypatch.setenv("HETA_CACHE", str(tmp_path))
+    done = run("attribute", PROMPT, "--target", TARGET, "--method", "answer_match", "--json")
     assert json.loads(done.stdout)["model"] is None
 
 
@@ -171,6 +173,7 @@ def test_a_method_without_a_model_loads_none() -> None:
         (["--chat", "--method", "random"], ConfigError, "--chat does nothing for method 'random'"),
         (["--memory", "1GB", "--method", "random"], ConfigError, "--memory does nothing for method 'random'"),
         (["--device", "cpu", "--method", "random"], ConfigError, "--device does nothing for method 'random'"),
+        (["--model", "x/y", "--method", "random"], ConfigError, "--model does nothing for method 'random'"),
         (["--score-first", "--method", "random"], ConfigError, "--score-first does nothing for method 'random'"),
         (["--method", "hta"], HetaError, "did you mean 'heta'"),
         (["--target", "en"], InputError, "no token boundary"),
@@ -227,6 +230,35 @@ def test_methods_lists_every_method() -> None:
     assert rows[0]["options"]["probes"] == 10
     text = run("methods").stdout
     assert all(name in text for name in METHODS)
+
+
+@pytest.mark.parametrize("name", METHODS.names())
+def test_every_option_of_a_method_is_explained(name: str) -> None:
+    described = json.loads(run("methods", name, "--json").stdout)["options"]
+    assert list(described) == list(METHODS.get(name).options_class.model_fields)
+    for option in described.values():
+        assert option["meaning"]
+        assert option["allowed"]
+    text = run("methods", name).stdout
+    assert all(f"  {key}=" in text for key in described)
+
+
+def test_what_options_allow_is_said_in_words() -> None:
+    described = json.loads(run("methods", "heta", "--json").stdout)["options"]
+    assert described["rollout"]["allowed"] == "suffix, prefix"
+    assert described["window"] == {
+        "default": None,
+        "allowed": "integer at least 2 or none",
+        "meaning": "Tokens a window; none: the whole context at once.",
+    }
+    with pytest.raises(HetaError, match="did you mean 'heta'"):
+        run("methods", "hta")
+
+
+def test_one_line_feed_at_the_end_of_standard_input_is_no_token(folder: Path) -> None:
+    arguments = ("--target", TARGET, "--model", str(folder), "--method", "kl", "--json")
+    typed, piped = run("attribute", PROMPT, *arguments), run("attribute", "-", *arguments, stdin=PROMPT + "\n")
+    assert json.loads(piped.stdout)["prompt"] == json.loads(typed.stdout)["prompt"] == PROMPT
 
 
 def test_models_of_the_catalogue(folder: Path) -> None:

@@ -155,3 +155,35 @@ def test_fisher_has_no_lead_over_a_foil() -> None:
     prepared = prepare(tiny_model(), PROMPT, TARGET, policy=TargetChoice(foil=" blue"))
     with pytest.raises(ConfigError, match="does not ask for the target"):
         prepared.curvature(CurvatureOptions(curvature="fisher"))
+
+
+def test_what_the_scores_do_not_show_is_in_the_notes() -> None:
+    model = tiny_model()
+    each = prepare(model, PROMPT, TARGET, policy="each").attribute(create_method("kl"))
+    count = len(each.rows["score"])
+    assert each.notes == (
+        f"policy each: scores and components are sums over {count} target token(s), whose rows are in `rows`",
+    )
+    assert prepare(model, PROMPT, TARGET).attribute(create_method("kl")).notes == ()
+    against = prepare(model, PROMPT, TARGET, policy=TargetChoice(foil=" blue"))
+    wanted, other = against.base.target_ids[0], (against.explained.foil_ids or ())[0]
+    log_p, log_q = (float(against.base.log_probs[0, int(token)]) for token in (wanted, other))
+    (said,) = against.attribute(create_method("kl")).notes
+    expected = (
+        f"log p {log_p:.3f} of the target's token, {log_q:.3f} of the foil's: a lead of {log_p - log_q:+.3f} nats"
+    )
+    assert said == expected
+    bare = prepare(model, PROMPT, TARGET, policy=TargetChoice(foil="blue")).attribute(create_method("kl"))
+    assert bare.notes[-1] == "of target and foil only one begins with a blank: is that meant?"
+
+
+@pytest.mark.parametrize(("model", "kind"), [("smollm2", "str"), (tiny_model().module, "LlamaForCausalLM")])
+def test_something_else_than_a_loaded_model_is_refused(model: Any, kind: str) -> None:
+    with pytest.raises(ConfigError, match=f"model is a {kind}; give what heta.load_model or heta.wrap_model returns"):
+        prepare(model, PROMPT, TARGET)
+
+
+def test_what_a_notebook_prints_is_short() -> None:
+    result = prepare(tiny_model(), PROMPT, TARGET).attribute(create_method("kl"))
+    assert repr(result) == f"<Attribution by kl (tiny-llama) of {len(result.scores)} tokens for {TARGET!r}>"
+    assert len(repr(tiny_model())) < 400
