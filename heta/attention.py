@@ -273,13 +273,20 @@ def _output_projection(attention: torch.nn.Module) -> torch.nn.Module | None:
 def value_norms(projection: torch.nn.Module, value: Tensor) -> Tensor:
     """|| V_i W_O ||_1 per head, `[head, pos]`, from values `[head, pos, d_head]`."""
     heads, _, width = value.shape
+    matrix = plain_weight(projection)
+    if matrix is None:
+        return value_norms_by_call(projection, value)
+    return torch.stack([(value[h] @ matrix[h * width : (h + 1) * width]).abs().sum(-1) for h in range(heads)])
+
+
+def plain_weight(projection: torch.nn.Module) -> Tensor | None:
+    """The weight, rows in and columns out, of a projection that does nothing else but for its bias; else None."""
     weight = getattr(projection, "weight", None)
     # A subclass, a hook or a forward put in its place (adapters, offloading, quantisation) may do more than the weight.
     plain = type(projection) in (torch.nn.Linear, Conv1D) and "forward" not in vars(projection)
-    if not plain or projection._forward_hooks or weight is None or weight.is_meta:
-        return value_norms_by_call(projection, value)
-    matrix = weight if isinstance(projection, Conv1D) else weight.T
-    return torch.stack([(value[h] @ matrix[h * width : (h + 1) * width]).abs().sum(-1) for h in range(heads)])
+    if not plain or projection._forward_hooks or not isinstance(weight, Tensor) or weight.is_meta:
+        return None
+    return weight if isinstance(projection, Conv1D) else weight.T
 
 
 def value_norms_by_call(projection: Callable[[Tensor], Tensor], value: Tensor) -> Tensor:

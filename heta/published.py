@@ -8,9 +8,8 @@ It puts the raw residual stream through the value weights, where attention puts 
 from typing import Any
 
 import torch
-from transformers.pytorch_utils import Conv1D
 
-from heta.attention import OUTPUT_PROJECTIONS
+from heta.attention import OUTPUT_PROJECTIONS, plain_weight
 from heta.errors import IncompatibleModel
 from heta.model import LoadedModel
 from heta.passes import BasePass
@@ -66,14 +65,13 @@ def _matrix(model: LoadedModel, projection: Any) -> Tensor | None:
     """The weight of a projection, rows in and columns out; None where there is no projection."""
     if not isinstance(projection, torch.nn.Module):
         return None
-    weight = getattr(projection, "weight", None)
-    plain = type(projection) in (torch.nn.Linear, Conv1D) and "forward" not in vars(projection)
-    if not plain or not isinstance(weight, Tensor) or weight.is_meta:
+    matrix = plain_weight(projection)
+    if matrix is None:
         raise IncompatibleModel(
             f"compat=reference: {model.identity.name} has projections that are offloaded, adapted or quantised; the"
             " published code reads plain weights: merge the adapter, load the model into memory, or leave compat out"
         )
-    return weight if isinstance(projection, Conv1D) else weight.T
+    return matrix
 
 
 def _refused(model: LoadedModel, why: str) -> IncompatibleModel:
