@@ -4,11 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.sample_records import (
-    fill_folder,
-    make_each_attribution,
-    make_item,
-)
+from helpers.sample_records import fill_folder, make_each_attribution, make_item
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import AttributionRecord
 from heta_data.release import build_release, check_release
