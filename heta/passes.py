@@ -17,6 +17,8 @@ from heta.model import LoadedModel, forward_arguments
 from heta.shared_mask import shared_mask
 
 Tensor = torch.Tensor
+LEAST_ROWS = 8
+"""Matrix products of fewer rows take other kernels (MKL: below 4)."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,9 @@ def _whole_head(model: LoadedModel) -> Iterator[None]:
     """Passes inside project all rows of a batch onto the vocabulary in one product.
 
     The last positions of a batch do not lie together in memory, and torch then multiplies row by row: the largest
-    weights of the model are read once a row, in the backward pass too.
+    weights of the model are read once a row, in the backward pass too. Where gradients are taken a few rows are filled
+    up with copies to `LEAST_ROWS`: a product of fewer rows adds up the vocabulary in another order, and a difference of
+    two gradients that were added up differently holds twenty times the rounding error.
     """
     find: Any = model.module.get_output_embeddings
     try:
@@ -194,8 +198,33 @@ def _whole_head(model: LoadedModel) -> Iterator[None]:
     if not isinstance(head, torch.nn.Module):
         yield
         return
-    handle = head.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(), *inputs[1:]) if inputs else None)
+    rows = _Rows()
+    handles = (head.register_forward_pre_hook(rows.together), head.register_forward_hook(rows.apart))
     try:
         yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
+
+
+class _Rows:
+    """Hooks around one call of the head."""
+
+    def __init__(self) -> None:
+        self.rows: int | None = None
+
+    def together(self, _: torch.nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """The states of all rows in one piece, with copies of the first one where they are few."""
+        self.rows = None
+        if not inputs:
+            return None
+        states = inputs[0]
+        copies = -(-LEAST_ROWS // states[0, ..., 0].numel()) - states.shape[0]
+        if torch.is_grad_enabled() and copies > 0:
+            self.rows = states.shape[0]
+            return (torch.cat([states, states[:1].detach().expand(copies, *states.shape[1:])]), *inputs[1:])
+        return (states.contiguous(), *inputs[1:])
+
+    def apart(self, _: torch.nn.Module, __: tuple[Any, ...], output: Tensor) -> Tensor:
+        """The logits without those of the copies."""
+        return output if self.rows is None else output[: self.rows]

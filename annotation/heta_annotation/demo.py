@@ -17,8 +17,8 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from heta.errors import ConfigError
-from heta_annotation.building import Report
-from heta_annotation.connection import Connection
+from heta_annotation.studio.building import Report
+from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import Arm, Item
 from heta_data.workspace import Workspace
@@ -156,7 +156,7 @@ def forget(folder: Path, *, items: int) -> None:
         raise ConfigError(f"--fresh: {folder} is a link, so it is not deleted; name the folder itself")
     if not _is_demo(workspace):
         raise ConfigError(f"--fresh: {folder} was not made by `heta demo`, so it is not deleted; choose another folder")
-    from heta_annotation.studio import status, stop
+    from heta_annotation.studio.local import status, stop
 
     with workspace.lock():
         for server in status(workspace):
@@ -238,7 +238,7 @@ def _attribute(workspace: Workspace, items: Sequence[Item], names: Sequence[str]
 
 
 def _start_servers(workspace: Workspace, report: Report, given_up: Event) -> dict[Arm, Connection]:
-    from heta_annotation.studio import start
+    from heta_annotation.studio.local import start
 
     return {arm: start(workspace, arm, report=report) for arm in ARMS if not given_up.is_set()}
 
@@ -264,13 +264,13 @@ def _await_servers(servers: "Future[dict[Arm, Connection]]", talk: Talk) -> dict
 
 
 def _running(workspace: Workspace) -> set[str]:
-    from heta_annotation.studio import status
+    from heta_annotation.studio.local import status
 
     return {server.name for server in status(workspace) if server.pid is not None}
 
 
 def _stop_servers(workspace: Workspace, servers: "Future[dict[Arm, Connection]]", *, keep: set[str]) -> None:
-    from heta_annotation.studio import stop
+    from heta_annotation.studio.local import stop
 
     # A start that is under way cannot be called off half-way: its server is stopped once it is known.
     if not servers.cancel():
@@ -280,9 +280,9 @@ def _stop_servers(workspace: Workspace, servers: "Future[dict[Arm, Connection]]"
 
 
 def _campaign(workspace: Workspace, connections: dict[Arm, Connection], talk: Talk) -> None:
-    from heta_annotation.pull import pull
-    from heta_annotation.push import push
-    from heta_annotation.simulate import simulate
+    from heta_annotation.campaign.pull import pull
+    from heta_annotation.campaign.push import push
+    from heta_annotation.campaign.simulate import simulate
 
     with talk.progress("push") as progress:
         for arm in push(workspace, connections, progress=lambda _arm, *count: progress(*count)):

@@ -23,6 +23,9 @@ Role = Literal["example", "evidence", "distractor", "separator", "question", "ot
 RaterKind = Literal["human", "judge", "simulated"]
 Arm = Literal["blind", "assisted"]
 Isolation = Literal["trust", "organisation", "server"]
+"""What keeps raters from seeing more than their own page. `server`: each arm has a server of its own, whose raters can
+read each other; `organisation`: moreover each rater has an organisation of their own there, and whatever belongs to
+anybody else answers 404; `trust`: nothing but the raters' word, as on a server that is not ours."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0)]
 
@@ -314,6 +317,10 @@ class GoldLabels(Record):
     """Kinds of raters behind it, sorted, each once."""
     arms: tuple[Arm, ...]
     source: Literal["unanimous", "adjudicated", "aggregated", "unresolved"]
+    reason: str | None = None
+    """Why nobody could settle an `unresolved` item, where somebody was asked."""
+
+    later_fields: ClassVar[frozenset[str]] = frozenset({"reason"})
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

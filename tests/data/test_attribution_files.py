@@ -9,7 +9,7 @@ import pytest
 
 from helpers.sample_records import fill_folder
 from heta.errors import HetaError
-from heta_annotation.plan import plan
+from heta_annotation.campaign.plan import plan
 from heta_data.attribution_files import attribution_files
 from heta_data.release import build_release
 from heta_data.workspace import Workspace

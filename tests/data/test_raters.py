@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heta_annotation.settings import CampaignSettings
+from heta_annotation.campaign.settings import CampaignSettings
 from heta_data.raters import name_problems
 from heta_data.records import RaterKind
 

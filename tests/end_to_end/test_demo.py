@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heta_annotation.studio import start, status, stop
+from heta_annotation.studio.local import start, status, stop
 from heta_data.jsonl import read_records
 from heta_data.records import AttributionRecord, GoldLabels, Item, MetricResult, TokenLabels
 from heta_data.release import check_release

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from helpers.campaigns import campaign_folder, chromium_page, difficult_items, start_arms, words_of, write_folder
-from heta_annotation.connection import Connection
-from heta_annotation.page import page_data
-from heta_annotation.pull import pull
-from heta_annotation.push import ArmPushed, push
-from heta_annotation.settings import load_settings
-from heta_annotation.tasks import draw_items
+from heta_annotation.campaign.page import page_data
+from heta_annotation.campaign.pull import pull
+from heta_annotation.campaign.push import ArmPushed, push
+from heta_annotation.campaign.settings import load_settings
+from heta_annotation.campaign.tasks import draw_items
+from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import read_records
 from heta_data.records import Arm, Item, TokenLabels
 from heta_data.workspace import Workspace

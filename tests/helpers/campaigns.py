@@ -15,7 +15,8 @@ from heta_data.records import Arm, AttributionRecord, Item, Rights
 from heta_data.workspace import Workspace
 
 if TYPE_CHECKING:
-    from heta_annotation.connection import Connection
+    from heta_annotation.campaign.client import CampaignClient
+    from heta_annotation.studio.connection import Connection
 
 ARMS: tuple[Arm, ...] = ("blind", "assisted")
 METHOD = "heta_fast"
@@ -103,9 +104,9 @@ def words_of(item: Item) -> list[str]:
 
 def start_arms(servers: Workspace) -> "dict[Arm, Connection]":
     """The arms' servers in the session's folder, started by the first test that needs them."""
-    from heta_annotation import studio
+    from heta_annotation.studio import local
 
-    return {arm: studio.start(servers, arm) for arm in ARMS}
+    return {arm: local.start(servers, arm) for arm in ARMS}
 
 
 def campaign_folder(tmp_path: Path, servers: Workspace) -> Workspace:
@@ -113,6 +114,24 @@ def campaign_folder(tmp_path: Path, servers: Workspace) -> Workspace:
     workspace = Workspace(tmp_path / "campaign")
     workspace.studio = servers.studio
     return workspace
+
+
+def queue_client(folder: Workspace, connection: "Connection", queue: str) -> "CampaignClient":
+    """The client that reaches a queue, as its rater where the queue is one's own."""
+    from heta_annotation.campaign.client import CampaignClient, queue_connection
+    from heta_annotation.studio.accounts import known_accounts
+
+    return CampaignClient(queue_connection(queue, connection, known_accounts(folder, connection.name)))
+
+
+def project_of(folder: Workspace, queue: str) -> int:
+    """Label Studio's number of a queue's project, which must exist."""
+    from heta_annotation.campaign.ledger import open_existing
+
+    with open_existing(folder.ledger) as ledger:
+        (number,) = [row.number for row in ledger.projects() if row.queue == queue]
+    assert number is not None
+    return number
 
 
 class LossyProxy:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from heta_annotation.connection import Connection
-    from heta_annotation.environment import Environment
-    from heta_annotation.server import ServerState
+    from heta_annotation.studio.connection import Connection
+    from heta_annotation.studio.environment import Environment
+    from heta_annotation.studio.server import ServerState
     from heta_data.workspace import Workspace
 
 NAME = "studio"
@@ -22,7 +22,7 @@ NAME = "studio"
 @pytest.fixture(scope="session")
 def studio_environment() -> "Environment":
     """Label Studio's environment. Where everything is required it is installed; else its absence skips the test."""
-    from heta_annotation import environment
+    from heta_annotation.studio import environment
 
     if os.environ.get("HETA_TEST_REQUIRE_ALL") != "1" and not environment.is_ready():
         pytest.skip("no Label Studio environment: run `heta studio start` once, or set HETA_LABEL_STUDIO")
@@ -34,24 +34,24 @@ def studio_workspace(
     studio_environment: "Environment", tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator["Workspace"]:
     """A working folder whose server `studio` is up; other servers started there are stopped too."""
-    from heta_annotation import studio
+    from heta_annotation.studio import local
     from heta_data.workspace import Workspace
 
     workspace = Workspace(tmp_path_factory.mktemp("studio") / "folder")
     try:
-        studio.start(workspace, NAME)
+        local.start(workspace, NAME)
         yield workspace
     finally:
-        for server in studio.status(workspace):
-            studio.stop(workspace, server.name)
+        for server in local.status(workspace):
+            local.stop(workspace, server.name)
 
 
 @pytest.fixture(scope="session")
 def label_studio(studio_workspace: "Workspace") -> "Connection":
     """How to reach the session's server."""
-    from heta_annotation import studio
+    from heta_annotation.studio import local
 
-    return studio.connect(studio_workspace, NAME)
+    return local.connect(studio_workspace, NAME)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def listener() -> Iterator[int]:
 
 def state_of(workspace: "Workspace", name: str) -> "ServerState":
     """What the folder says of one of its servers."""
-    from heta_annotation import server
+    from heta_annotation.studio import server
 
     state = server.server_folder(workspace.studio, name).read()
     assert state is not None

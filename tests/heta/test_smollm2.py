@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from heta import LoadedModel, Span, create_method, prepare
+from heta.curvature.blocks import Pair, block_norms
 from heta.curvature.options import CurvatureOptions
 
 pytestmark = pytest.mark.model
@@ -33,6 +34,19 @@ def test_one_pass_curvature_ranks_like_the_exact_one(smollm2: LoadedModel) -> No
     exact = prepared.curvature(CurvatureOptions(probes=2))[0][where]
     quick = prepared.curvature(CurvatureOptions(curvature="one_pass"))[0][where]
     assert spearmanr(exact, quick).statistic > 0.85
+
+
+def test_differences_are_as_exact_as_float32_allows_whatever_the_batch(smollm2: LoadedModel) -> None:
+    # Base and moved gradient must add up the vocabulary alike: with another kernel for the base's single row the median
+    # error was 0.8 % instead of 0.05 %. The oracle is the second derivative itself.
+    prepared = prepare(smollm2, "Ines painted the stairs green, and Tom, her brother, baked bread for the", " village")
+    where = prepared.positions[::3]
+    pairs = [Pair(position, 0) for position in where]
+    truth = block_norms(prepared.objective(), pairs, CurvatureOptions(product="double_backward"), budget=1024)[0]
+    # One row a batch, a few, and all of them at once.
+    for budget in (16, 64, 1024):
+        found = block_norms(prepared.objective(), pairs, CurvatureOptions(), budget=budget)[0]
+        assert float(((found - truth).abs() / truth).median()) < 2e-3
 
 
 def test_identity(smollm2: LoadedModel) -> None:

@@ -1,22 +1,20 @@
 """`heta campaign`: plan, push, follow and fetch a round of labelling."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from heta_annotation.cli.decisions import adjudicate, gold
+from heta_annotation.cli.servers import bar, connect, pushed_arms, running
 from heta_data.options import folder_flag, folder_option, json_option
 
 if TYPE_CHECKING:
-    from heta_annotation.connection import Connection
-    from heta_annotation.plan import Plan
-    from heta_annotation.progress import ArmStatus
-    from heta_data.records import Arm
-    from heta_data.workspace import Workspace
+    from heta_annotation.campaign.plan import Plan
+    from heta_annotation.campaign.progress import ArmStatus
 
 
 @click.group()
@@ -38,7 +36,7 @@ def plan(ctx: click.Context, folder: Path, as_json: bool) -> None:
     \b
     Example: heta campaign plan -C my-benchmark
     """
-    from heta_annotation.plan import plan as make_plan
+    from heta_annotation.campaign.plan import plan as make_plan
     from heta_data.workspace import Workspace
 
     planned = make_plan(Workspace(folder))
@@ -62,15 +60,16 @@ def push(folder: Path, batch: int, dry_run: bool, as_json: bool) -> None:
     Example: heta studio start blind assisted -C my-benchmark
              heta campaign push -C my-benchmark
     """
-    from heta_annotation.plan import plan as make_plan
-    from heta_annotation.push import PushOptions, preview
-    from heta_annotation.push import push as send
+    from heta_annotation.campaign.plan import plan as make_plan
+    from heta_annotation.campaign.push import preview
+    from heta_annotation.campaign.push import push as send
+    from heta_annotation.campaign.queue_push import PushOptions
     from heta_data.workspace import Workspace
 
     workspace = Workspace(folder)
     planned = make_plan(workspace)
     planned.check()
-    connections = _connect(workspace, [arm.arm for arm in planned.arms])
+    connections = connect(workspace, [arm.arm for arm in planned.arms])
     if dry_run:
         waiting = preview(workspace, planned, connections)
         if as_json:
@@ -80,7 +79,7 @@ def push(folder: Path, batch: int, dry_run: bool, as_json: bool) -> None:
         for name, number in waiting.items():
             click.echo(f"{name}: {number} tasks to send to {connections[name].url}")
         return
-    with _bar("push") as progress:
+    with bar("push") as progress:
         pushed = send(workspace, connections, options=PushOptions(batch=batch), progress=progress)
     if as_json:
         click.echo(json.dumps([asdict(arm) for arm in pushed], indent=2))
@@ -89,7 +88,7 @@ def push(folder: Path, batch: int, dry_run: bool, as_json: bool) -> None:
         click.echo(
             f"{arm.arm}: {arm.sent} tasks sent, {arm.present} there before, {arm.predictions} predictions; "
             f"read back and equal ({arm.digest})\n"
-            f"  {arm.url}/projects/{arm.project}/\n"
+            f"  {len(arm.projects)} {'projects' if len(arm.projects) > 1 else 'project'} on {arm.url}\n"
             f"  log-ins of {arm.raters} raters: {arm.logins} (keep it to yourself, hand out one line each)"
         )
     click.echo(f"Next: raters open label_here of their line and log in; heta campaign status{folder_flag(folder)}")
@@ -104,12 +103,12 @@ def status(folder: Path, as_json: bool) -> None:
     \b
     Example: heta campaign status -C my-benchmark
     """
-    from heta_annotation.progress import campaign_status
+    from heta_annotation.campaign.progress import campaign_status
     from heta_data.workspace import Workspace
 
     workspace = Workspace(folder)
-    up = _running(workspace)
-    found = campaign_status(workspace, _connect(workspace, [arm for arm in _pushed_arms(workspace) if arm in up]))
+    up = running(workspace)
+    found = campaign_status(workspace, connect(workspace, [arm for arm in pushed_arms(workspace) if arm in up]))
     if as_json:
         click.echo(json.dumps([asdict(arm) for arm in found], indent=2))
         return
@@ -126,11 +125,11 @@ def pull(folder: Path, as_json: bool) -> None:
     \b
     Example: heta campaign pull -C my-benchmark
     """
-    from heta_annotation.pull import pull as fetch
+    from heta_annotation.campaign.pull import pull as fetch
     from heta_data.workspace import Workspace
 
     workspace = Workspace(folder)
-    pulled = fetch(workspace, _connect(workspace, _pushed_arms(workspace)))
+    pulled = fetch(workspace, connect(workspace, pushed_arms(workspace)))
     if as_json:
         click.echo(json.dumps(asdict(pulled), indent=2))
         return
@@ -163,12 +162,12 @@ def simulate(folder: Path, seed: int, dry_run: bool, as_json: bool) -> None:
     \b
     Example: heta campaign simulate -C my-benchmark
     """
-    from heta_annotation.simulate import simulate as label
+    from heta_annotation.campaign.simulate import simulate as label
     from heta_data.workspace import Workspace
 
     workspace = Workspace(folder)
-    connections = _connect(workspace, _pushed_arms(workspace))
-    with _bar("simulate") as progress:
+    connections = connect(workspace, pushed_arms(workspace))
+    with bar("simulate") as progress:
         done = label(workspace, connections, seed=seed, dry_run=dry_run, progress=progress)
     if as_json:
         click.echo(json.dumps([asdict(arm) for arm in done], indent=2))
@@ -179,32 +178,8 @@ def simulate(folder: Path, seed: int, dry_run: bool, as_json: bool) -> None:
         )
 
 
-def _pushed_arms(workspace: "Workspace") -> "list[Arm]":
-    """The arms that have a project; one line where nothing was pushed from this folder."""
-    from heta_annotation.ledger import open_existing
-
-    with open_existing(workspace.ledger) as ledger:
-        return ledger.arms()
-
-
-def _running(workspace: "Workspace") -> set[str]:
-    from heta_annotation import studio
-
-    return {server.name for server in studio.status(workspace) if server.state == "up"}
-
-
-def _connect(workspace: "Workspace", arms: "Sequence[Arm]") -> "dict[Arm, Connection]":
-    """The running server of each arm; one line naming all that are down."""
-    from heta_annotation import studio
-    from heta_annotation.errors import ServerUnavailable
-
-    up = _running(workspace)
-    if down := [arm for arm in arms if arm not in up]:
-        raise ServerUnavailable(
-            f"no Label Studio is running for arm {' and '.join(down)}: "
-            f"`heta studio start {' '.join(down)}{folder_flag(workspace.root)}`"
-        )
-    return {arm: studio.connect(workspace, arm) for arm in arms}
+campaign.add_command(adjudicate)
+campaign.add_command(gold)
 
 
 def _list(numbers: Sequence[int]) -> str:
@@ -216,14 +191,19 @@ def _say_plan(planned: "Plan") -> None:
     drawn = f" of {planned.items_there}, drawn with seed {settings.seed}" if settings.limit else ""
     click.echo(f"campaign   {settings.name} ({planned.campaign_hash})")
     click.echo(f"items      {len(planned.items)}{drawn}, {planned.units} words to mark")
+    if planned.gold:
+        click.echo(f"gold       {len(planned.gold)} of them have known labels and are hidden among the others")
     click.echo(f"guideline  {planned.guideline.name} ({planned.guideline.hash})")
     for arm in planned.arms:
         click.echo(f"arm        {arm.arm}: {len(arm.raters)} {settings.kind} raters ({', '.join(arm.raters)})")
         click.echo(f"           {arm.overlap} per item, {arm.labels} labels expected")
         click.echo(f"           sees {arm.sees}; isolation: {arm.isolation} (a Label Studio named {arm.arm!r})")
+        for queue in arm.queues:
+            who = f"{queue.raters[0]:<10}" if queue.own else "           all"
+            click.echo(f"           {who} {len(queue.uids)} items, {planned.queue_hours(arm, queue):.1f} h")
     click.echo(
         f"labels     {planned.labels} expected, about {planned.hours:.1f} hours of work "
-        f"({planned.words} words to read per rater who labels everything)"
+        f"({sum(planned.words.values())} words to read)"
     )
     for note in planned.notes:
         click.echo(f"note       {note}")
@@ -238,7 +218,8 @@ def _plan_document(planned: "Plan") -> dict[str, Any]:
         "guideline": {"name": planned.guideline.name, "hash": planned.guideline.hash},
         "items": len(planned.items),
         "units": planned.units,
-        "words": planned.words,
+        "gold": sorted(planned.gold),
+        "words": sum(planned.words.values()),
         "labels": planned.labels,
         "hours": round(planned.hours, 2),
         "arms": [
@@ -247,6 +228,15 @@ def _plan_document(planned: "Plan") -> dict[str, Any]:
                 "raters": arm.raters,
                 "overlap": arm.overlap,
                 "tasks": len(arm.tasks),
+                "queues": [
+                    {
+                        "queue": queue.name,
+                        "raters": queue.raters,
+                        "tasks": len(queue.uids),
+                        "hours": round(planned.queue_hours(arm, queue), 2),
+                    }
+                    for queue in arm.queues
+                ],
                 "labels": arm.labels,
                 "isolation": arm.isolation,
                 "sees": arm.sees,
@@ -273,25 +263,3 @@ def _say_arm(arm: "ArmStatus", folder: Path) -> None:
             f"  {rater.rater} ({rater.kind}): {rater.answered} answered, {rater.cannot_tell} cannot tell, "
             f"{rater.skipped} skipped, {rater.seconds / 60:.1f} min"
         )
-
-
-@contextmanager
-def _bar(doing: str) -> "Iterator[Callable[[Arm, int, int], None] | None]":
-    """A progress bar per arm on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bars:
-        lines: dict[str, TaskID] = {}
-
-        def show(arm: "Arm", done: int, total: int) -> None:
-            if arm not in lines:
-                lines[arm] = bars.add_task(f"{doing} {arm}", total=total)
-            bars.update(lines[arm], completed=done)
-
-        yield show

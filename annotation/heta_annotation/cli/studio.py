@@ -12,7 +12,7 @@ import click
 from heta_data.options import folder_flag, folder_option, json_option
 
 if TYPE_CHECKING:
-    from heta_annotation.studio import ServerStatus
+    from heta_annotation.studio.local import ServerStatus
 
 
 @click.group()
@@ -32,8 +32,8 @@ def install(as_json: bool) -> None:
     \b
     Example: heta studio install
     """
-    from heta_annotation import environment as library
-    from heta_annotation.connection import VERSION
+    from heta_annotation.studio import environment as library
+    from heta_annotation.studio.connection import VERSION
 
     with reporting() as report:
         environment = library.ready_environment(report)
@@ -59,7 +59,7 @@ def start(names: tuple[str, ...], folder: Path, port: int | None, show_password:
     \b
     Example: heta studio start blind assisted -C my-benchmark
     """
-    from heta_annotation import studio as library
+    from heta_annotation.studio import local as library
     from heta_data.workspace import Workspace
 
     names = names or (library.DEFAULT_NAME,)
@@ -95,7 +95,7 @@ def stop(names: tuple[str, ...], folder: Path, as_json: bool) -> None:
     \b
     Example: heta studio stop blind -C my-benchmark
     """
-    from heta_annotation import studio as library
+    from heta_annotation.studio import local as library
     from heta_data.workspace import Workspace
 
     workspace = Workspace(folder)
@@ -123,7 +123,7 @@ def status(names: tuple[str, ...], folder: Path, as_json: bool) -> None:
     Example: heta studio status -C my-benchmark
     """
     from heta.errors import UnknownName
-    from heta_annotation import studio as library
+    from heta_annotation.studio import local as library
     from heta_data.workspace import Workspace
 
     servers = library.status(Workspace(folder))

@@ -1,0 +1,1 @@
+"""Rounds of labelling: planned, sent, followed and fetched."""

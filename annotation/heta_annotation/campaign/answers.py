@@ -1,0 +1,262 @@
+"""One Label Studio annotation as labels, or the reasons why it cannot be."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from heta_annotation.campaign.ledger import Pushed, Rater
+from heta_annotation.campaign.page import CANNOT_TELL, PASSAGE, REASON, UNDECIDED, UNITS, VERDICT, page_data
+from heta_annotation.campaign.queues import Phase
+from heta_data.compose import label_units
+from heta_data.records import Arm, Item, LabelOrigin, PlainJson, Record, TokenLabels, content_hash
+
+# What an annotation is; the rest of Label Studio's export repeats the prediction ("3 minutes ago") or is bookkeeping.
+_KEPT = (
+    "id",
+    "completed_by",
+    "updated_by",
+    "result",
+    "was_cancelled",
+    "lead_time",
+    "created_at",
+    "updated_at",
+    "parent_prediction",
+    "parent_annotation",
+    "ground_truth",
+)
+
+
+class QuarantinedAnnotation(Record):
+    """An annotation that gave no labels, as it came, and why."""
+
+    record: Literal["quarantined_annotation"] = "quarantined_annotation"
+    arm: Arm
+    task: int
+    """Label Studio's task number."""
+    task_uid: str | None
+    annotation: int
+    rater: str | None
+    reasons: tuple[str, ...]
+    raw: PlainJson
+
+
+def plain_annotation(exported: Mapping[str, Any]) -> dict[str, Any]:
+    """The annotation without what changes from export to export."""
+    kept = {key: exported.get(key) for key in _KEPT}
+    kept["completed_by"] = _account(kept["completed_by"])
+    kept["updated_by"] = _account(kept["updated_by"])
+    return kept
+
+
+def _account(value: object) -> object:
+    return value.get("id") if isinstance(value, Mapping) else value
+
+
+class Reader:
+    """Turns one queue's annotations into labels.
+
+    Args:
+        arm: the queue's arm.
+        server: name of its server; the address of a local server changes with its port and says nothing.
+        project: Label Studio's number of the project.
+        tasks: what was pushed, by uid.
+        raters: who labels there.
+        items: the folder's items by id.
+        phase: what the queue is for; adjudicators have another page.
+    """
+
+    def __init__(
+        self,
+        arm: Arm,
+        server: str,
+        project: int,
+        *,
+        tasks: Mapping[str, Pushed],
+        raters: Sequence[Rater],
+        items: Mapping[str, Item],
+        phase: Phase = "label",
+    ) -> None:
+        self.arm = arm
+        self.server = server
+        self.project = project
+        self.tasks = tasks
+        self.raters = {rater.account: rater for rater in raters}
+        self.items = items
+        self.phase = phase
+
+    def read(self, task: Mapping[str, Any], annotation: Mapping[str, Any]) -> TokenLabels | QuarantinedAnnotation:
+        """Labels, or the annotation with every reason that speaks against it.
+
+        Args:
+            task: the exported task: `id`, `data`.
+            annotation: from `plain_annotation`.
+        """
+        data = task.get("data")
+        uid = data.get("uid") if isinstance(data, Mapping) else None
+        pushed = self.tasks.get(uid) if isinstance(uid, str) else None
+        rater = self.raters.get(annotation["completed_by"])
+        reasons = [*self._task_reasons(task, pushed), *_author_reasons(annotation, rater)]
+        marked: tuple[int, ...] = ()
+        cannot_tell = False
+        if pushed is not None:
+            found = read_result(annotation["result"], len(pushed.task.units), self.phase)
+            marked, cannot_tell, wrong = found.marked, found.verdict, found.problems
+            reasons += wrong
+        if annotation["was_cancelled"] and (marked or cannot_tell):
+            # Label Studio keeps what was marked before Skip was pressed: it is no answer.
+            marked, cannot_tell = (), False
+        if reasons or pushed is None or rater is None:
+            return QuarantinedAnnotation(
+                arm=self.arm,
+                task=int(task["id"]),
+                task_uid=uid if isinstance(uid, str) else None,
+                annotation=int(annotation["id"]),
+                rater=rater.pseudonym if rater else None,
+                reasons=tuple(reasons),
+                raw=dict(annotation),
+            )
+        return self._labels(task, annotation, pushed, rater, marked, cannot_tell)
+
+    def _task_reasons(self, task: Mapping[str, Any], pushed: Pushed | None) -> list[str]:
+        """What is wrong with the task that was labelled: what the rater saw must be what the item says today."""
+        if pushed is None:
+            return ["foreign task: no task of this campaign has that uid"]
+        reasons = []
+        if pushed.remote is not None and task["id"] != pushed.remote:
+            reasons.append(f"copied task: uid {pushed.task.uid} is task {pushed.remote}")
+        if task["data"] != pushed.content["data"]:
+            reasons.append("changed data: the task no longer holds what was pushed")
+        item = self.items.get(pushed.task.item_id)
+        if item is None:
+            reasons.append(f"item {pushed.task.item_id} is not in items.jsonl")
+            return reasons
+        units = tuple((unit.start, unit.end) for unit in pushed.task.units)
+        if tuple(label_units(item)) != units:
+            reasons.append(f"units: items.jsonl gives {len(label_units(item))} words, pushed were {len(units)}")
+        elif self.phase != "adjudicate":  # there the raters' lines are on the page, and the units are proof enough
+            reasons += _shown_otherwise(item, pushed)
+        return reasons
+
+    def _labels(
+        self,
+        task: Mapping[str, Any],
+        annotation: Mapping[str, Any],
+        pushed: Pushed,
+        rater: Rater,
+        marked: tuple[int, ...],
+        cannot_tell: bool,
+    ) -> TokenLabels:
+        units = pushed.task.units
+        seconds = annotation["lead_time"]
+        return TokenLabels(
+            item_id=pushed.task.item_id,
+            task_uid=pushed.task.uid,
+            rater=rater.pseudonym,
+            kind=rater.kind,
+            arm=self.arm,
+            segmentation=pushed.task.segmentation,
+            starts=tuple(unit.start for unit in units),
+            ends=tuple(unit.end for unit in units),
+            labels=tuple(1 if index in marked else 0 for index in range(len(units))),
+            cannot_tell=cannot_tell,
+            skipped=bool(annotation["was_cancelled"]),
+            seconds=float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else None,
+            campaign_hash=pushed.task.campaign_hash,
+            isolation=pushed.task.isolation,
+            origin=LabelOrigin(
+                url=f"local:{self.server}",
+                project=self.project,
+                task=int(task["id"]),
+                annotation=int(annotation["id"]),
+                parent_prediction=annotation["parent_prediction"],
+                content_hash=content_hash(annotation),
+                created_at=str(annotation["created_at"]),
+                updated_at=str(annotation["updated_at"]),
+            ),
+        )
+
+
+def _author_reasons(annotation: Mapping[str, Any], rater: Rater | None) -> list[str]:
+    reasons = []
+    by = annotation["completed_by"]
+    if rater is None:
+        reasons.append(f"unknown rater: account {by} is no rater of this project")
+    if annotation["updated_by"] not in (None, by):
+        reasons.append(f"edited by another: account {annotation['updated_by']} changed what account {by} had submitted")
+    return reasons
+
+
+def _shown_otherwise(item: Item, pushed: Pushed) -> list[str]:
+    """Proof of every span: each unit's words on the page must be the item's text at the unit's offsets."""
+    suggestion = pushed.task.suggestion
+    expected = page_data(item, suggestion.heat if suggestion else ())
+    shown = pushed.content["data"]
+    if [entry["html"] for entry in shown[UNITS]] != [entry["html"] for entry in expected[UNITS]]:
+        return ["units: the words on the page are not the item's words at their offsets"]
+    if any(shown[name] != expected[name] for name in ("question", "answer", "text")):
+        return ["question, answer or text on the page are not the item's"]
+    return []
+
+
+@dataclass(frozen=True)
+class Result:
+    """What stands in one annotation."""
+
+    marked: tuple[int, ...]
+    """Indices of the marked units, sorted."""
+    verdict: bool
+    """Whether the box below the text is ticked: `cannot tell`, or for adjudicators `cannot be decided`."""
+    reason: str
+    """Why it cannot be decided, in the adjudicator's words."""
+    problems: tuple[str, ...]
+    """Everything that nobody can have made on our page."""
+
+
+def read_result(result: object, units: int, phase: Phase = "label") -> Result:
+    """Read Label Studio's regions as answers of our page."""
+    if not isinstance(result, Sequence) or isinstance(result, str):
+        return Result((), False, "", ("result: no list of regions",))
+    reading = _Reading(units, UNDECIDED if phase == "adjudicate" else CANNOT_TELL, phase == "adjudicate")
+    for region in result:
+        reading.add(region)
+    return Result(tuple(sorted(reading.marked)), reading.verdict, " ".join(reading.words), tuple(reading.problems))
+
+
+class _Reading:
+    """Regions of one annotation, read one after the other."""
+
+    def __init__(self, units: int, allowed: str, may_explain: bool) -> None:
+        # Exactly as we wrote them: "07", " 7" and the number 7 are not ours.
+        self.known = {str(index): index for index in range(units)}
+        self.allowed = allowed
+        self.may_explain = may_explain
+        self.marked: list[int] = []
+        self.verdict = False
+        self.words: list[str] = []
+        self.problems: list[str] = []
+
+    def add(self, region: object) -> None:
+        name = region.get("from_name") if isinstance(region, Mapping) else None
+        value = region.get("value") if isinstance(region, Mapping) else None
+        ours = isinstance(region, Mapping) and region.get("to_name") == PASSAGE and isinstance(value, Mapping)
+        chosen = value.get("choices") if ours and isinstance(value, Mapping) else None
+        text = value.get("text") if ours and isinstance(value, Mapping) else None
+        if name == REASON and self.may_explain and isinstance(text, list):
+            self.words += [str(line) for line in text]
+        elif name not in (UNITS, VERDICT) or not isinstance(chosen, list):
+            self.problems.append(f"unknown region: {name!r}")
+        elif name == VERDICT:
+            self.verdict = self.verdict or self.allowed in chosen
+            self.problems += [f"unknown choice: {choice!r}" for choice in chosen if choice != self.allowed]
+        else:
+            for choice in chosen:
+                self._mark(choice)
+
+    def _mark(self, choice: object) -> None:
+        index = self.known.get(choice) if isinstance(choice, str) else None
+        if index is None:
+            self.problems.append(f"unknown index: {choice!r}, units are 0 to {len(self.known) - 1}")
+        elif index in self.marked:
+            self.problems.append(f"index twice: {index}")
+        else:
+            self.marked.append(index)

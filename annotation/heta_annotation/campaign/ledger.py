@@ -1,0 +1,382 @@
+"""The campaign's local memory, `campaign.sqlite`: what was meant to be sent, what was sent, who labels, what was seen.
+
+It is what makes a push repeatable: a task is identified by its uid and its content's hash, and a batch on its way is
+written down before it is sent. Snapshots of pulled annotations are only ever added. No password and no token is in it.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from heta.errors import HetaError
+from heta_annotation.campaign.queues import Phase, Queue, rater_of
+from heta_annotation.campaign.settings import email_of
+from heta_data.errors import IntegrityError
+from heta_data.jsonl import dump_line, parse_line
+from heta_data.records import Arm, LabelTask, RaterKind, canonical_json, content_hash
+
+VERSION = 2
+_SCHEMA = """
+CREATE TABLE campaign (hash TEXT PRIMARY KEY, settings TEXT NOT NULL, guideline TEXT NOT NULL, begun_at TEXT NOT NULL);
+CREATE TABLE queue (name TEXT PRIMARY KEY, arm TEXT NOT NULL, phase TEXT NOT NULL, server TEXT NOT NULL,
+                    project INTEGER, page TEXT);
+CREATE TABLE task (uid TEXT PRIMARY KEY, arm TEXT NOT NULL, phase TEXT NOT NULL, position INTEGER NOT NULL,
+                   record TEXT NOT NULL, content TEXT NOT NULL, hash TEXT NOT NULL);
+CREATE TABLE place (queue TEXT NOT NULL, uid TEXT NOT NULL, position INTEGER NOT NULL, remote INTEGER,
+                    PRIMARY KEY (queue, uid));
+CREATE TABLE batch (id INTEGER PRIMARY KEY, queue TEXT NOT NULL, uids TEXT NOT NULL, sent_at REAL NOT NULL,
+                    landed INTEGER);
+CREATE TABLE rater (arm TEXT NOT NULL, pseudonym TEXT NOT NULL, kind TEXT NOT NULL, account INTEGER NOT NULL,
+                    role TEXT NOT NULL, created_at TEXT NOT NULL, PRIMARY KEY (arm, pseudonym), UNIQUE (arm, account));
+CREATE TABLE consent (arm TEXT NOT NULL, pseudonym TEXT NOT NULL, version TEXT NOT NULL, agreed INTEGER NOT NULL,
+                      seen_at TEXT NOT NULL, PRIMARY KEY (arm, pseudonym));
+CREATE TABLE practice (arm TEXT NOT NULL, pseudonym TEXT NOT NULL, score REAL NOT NULL, passed INTEGER NOT NULL,
+                       seen_at TEXT NOT NULL, PRIMARY KEY (arm, pseudonym));
+CREATE TABLE withdrawal (arm TEXT NOT NULL, pseudonym TEXT NOT NULL, withdrawn_at TEXT NOT NULL,
+                         PRIMARY KEY (arm, pseudonym));
+CREATE TABLE snapshot (queue TEXT NOT NULL, annotation INTEGER NOT NULL, hash TEXT NOT NULL, raw TEXT NOT NULL,
+                       seen_at TEXT NOT NULL, PRIMARY KEY (queue, annotation, hash));
+CREATE TRIGGER snapshot_stays BEFORE UPDATE ON snapshot BEGIN SELECT RAISE(ABORT, 'snapshots are only added'); END;
+CREATE TRIGGER snapshot_kept BEFORE DELETE ON snapshot BEGIN SELECT RAISE(ABORT, 'snapshots are only added'); END;
+"""
+
+
+Role = Literal["rater", "adjudicator"]
+
+
+class CampaignChanged(HetaError):
+    """The folder no longer describes the campaign that was pushed."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign as it was first pushed."""
+
+    hash: str
+    settings: Mapping[str, Any]
+    """The table [campaign] with its defaults."""
+    guideline: str
+    """Its text, Markdown."""
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """A task as it was sent, or is about to be."""
+
+    uid: str
+    content: Mapping[str, Any]
+    """Data and predictions as sent."""
+    hash: str
+    remote: int | None
+    """Label Studio's task number in the queue asked for, once its arrival is confirmed."""
+    record: str = field(repr=False)
+    """The `LabelTask` as a line of JSON, empty for a page that shows no item."""
+
+    @cached_property
+    def task(self) -> LabelTask:
+        """What was meant."""
+        return parse_line(self.record, LabelTask, f"task {self.uid}")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A queue's project, as far as it exists."""
+
+    queue: str
+    arm: Arm
+    phase: Phase
+    server: str
+    number: int | None
+    """Label Studio's number; None before the project is made."""
+
+    @property
+    def rater(self) -> str | None:
+        """Whose queue it is; None for a shared one."""
+        return rater_of(self.queue)
+
+
+@dataclass(frozen=True)
+class Rater:
+    """Who labels in an arm."""
+
+    arm: Arm
+    pseudonym: str
+    kind: RaterKind
+    account: int
+    """Label Studio's user number on that arm's server."""
+    role: Role = "rater"
+
+    @property
+    def email(self) -> str:
+        """The log-in."""
+        return email_of(self.pseudonym)
+
+
+class Ledger:
+    """An open `campaign.sqlite`, made with its first use for writing; use as a context manager.
+
+    Raises:
+        IntegrityError: the file is no ledger. CampaignChanged: it is of a newer toolkit.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        try:
+            self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            raise IntegrityError(f"{path}: is no campaign ledger ({error}); restore it from a backup") from None
+
+    def _prepare(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise CampaignChanged(f"{self.path}: written by a newer heta-bench (ledger {version}): update heta-bench")
+        if version not in (0, VERSION):
+            raise CampaignChanged(
+                f"{self.path}: written by an older heta-bench (ledger {version}), in which raters of an arm always "
+                "shared a project: finish that campaign with the version that began it"
+            )
+        if version == 0:
+            # One transaction: a process killed here leaves an empty file, not half a ledger.
+            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    # -- the campaign ---------------------------------------------------------------------------------------------
+
+    def campaign(self) -> Campaign | None:
+        """What was pushed, None before the first push."""
+        row = self._db.execute("SELECT hash, settings, guideline FROM campaign").fetchone()
+        return Campaign(row[0], json.loads(row[1]), row[2]) if row else None
+
+    def begin(self, campaign_hash: str, settings: Mapping[str, Any], guideline: str) -> None:
+        """Write the campaign down; nothing if it is there already."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO campaign VALUES (?, ?, ?, ?)",
+            (campaign_hash, canonical_json(settings), guideline, _now()),
+        )
+
+    # -- queues and raters ----------------------------------------------------------------------------------------
+
+    def add_queue(self, queue: Queue, server: str) -> None:
+        """Note a queue and what is in it, all or nothing: what is there stays as it is, new tasks come last."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO queue VALUES (?, ?, ?, ?, NULL, NULL)",
+                (queue.name, queue.arm, queue.phase, server),
+            )
+            (there,) = self._db.execute("SELECT COUNT(*) FROM place WHERE queue = ?", (queue.name,)).fetchone()
+            self._db.executemany(
+                "INSERT OR IGNORE INTO place VALUES (?, ?, ?, NULL)",
+                [(queue.name, uid, position) for position, uid in enumerate(queue.uids, start=there)],
+            )
+
+    def set_project(self, queue: str, project: int, page: str) -> None:
+        """Note a queue's project, and the hash of its page."""
+        self._db.execute("UPDATE queue SET project = ?, page = ? WHERE name = ?", (project, page, queue))
+
+    def projects(self, arm: Arm | None = None, phase: Phase = "label") -> list[Project]:
+        """Every queue of one phase, of one arm or all, by name."""
+        rows = self._db.execute(
+            "SELECT name, arm, phase, server, project FROM queue WHERE ? IN (arm, '') AND phase = ? ORDER BY name",
+            (arm or "", phase),
+        )
+        return [Project(*row) for row in rows]
+
+    def page(self, queue: str) -> str:
+        """Hash of the page that the queue's project was made with."""
+        return str(self._db.execute("SELECT page FROM queue WHERE name = ?", (queue,)).fetchone()[0])
+
+    def arms(self) -> list[Arm]:
+        """Arms that were pushed, sorted: every queue of theirs that raters work in has a project."""
+        return [
+            row[0]
+            for row in self._db.execute(
+                "SELECT arm FROM queue WHERE phase <> 'adjudicate' GROUP BY arm HAVING COUNT(project) = COUNT(*) "
+                "ORDER BY arm"
+            )
+        ]
+
+    def raters(self, arm: Arm | None = None, role: Role = "rater") -> list[Rater]:
+        """Who has that role in one arm or in all, by arm and pseudonym."""
+        rows = self._db.execute(
+            "SELECT arm, pseudonym, kind, account, role FROM rater WHERE ? IN (arm, '') AND role = ? "
+            "ORDER BY arm, pseudonym",
+            (arm or "", role),
+        )
+        return [Rater(*row) for row in rows]
+
+    def add_rater(self, rater: Rater) -> None:
+        """Note a rater once; kind and account never change afterwards.
+
+        Raises:
+            CampaignChanged: the rater is there with another kind or account.
+        """
+        row = self._db.execute(
+            "SELECT kind, account, role FROM rater WHERE arm = ? AND pseudonym = ?", (rater.arm, rater.pseudonym)
+        ).fetchone()
+        if row is None:
+            self._db.execute(
+                "INSERT INTO rater VALUES (?, ?, ?, ?, ?, ?)",
+                (rater.arm, rater.pseudonym, rater.kind, rater.account, rater.role, _now()),
+            )
+        elif tuple(row) != (rater.kind, rater.account, rater.role):
+            raise CampaignChanged(
+                f"{rater.pseudonym} of arm {rater.arm} was registered as {row[0]} {row[2]} with account {row[1]}, "
+                f"and is now a {rater.kind} {rater.role} with account {rater.account}: take another pseudonym"
+            )
+
+    # -- tasks ----------------------------------------------------------------------------------------------------
+
+    def tasks(self, queue: str) -> dict[str, Pushed]:
+        """The queue's tasks by uid, in the order in which they are shown."""
+        rows = self._db.execute(
+            "SELECT uid, record, content, hash, remote FROM place JOIN task USING (uid) WHERE queue = ? "
+            "ORDER BY place.position",
+            (queue,),
+        )
+        return {
+            uid: Pushed(uid, json.loads(content), digest, remote, record)
+            for uid, record, content, digest, remote in rows
+        }
+
+    def planned(self, arm: Arm, phase: Phase = "label") -> dict[str, LabelTask]:
+        """The arm's tasks by uid, in the order of the plan."""
+        rows = self._db.execute(
+            "SELECT uid, record FROM task WHERE arm = ? AND phase = ? ORDER BY position", (arm, phase)
+        )
+        return {uid: parse_line(record, LabelTask, f"{self.path}:task {uid}") for uid, record in rows}
+
+    def overlap(self, arm: Arm) -> dict[str, int]:
+        """Answers expected of each of the arm's tasks: as planned, or more where it was put into more queues."""
+        queues = dict(
+            self._db.execute(
+                "SELECT uid, COUNT(*) FROM place JOIN task USING (uid) WHERE arm = ? AND phase = 'label' GROUP BY uid",
+                (arm,),
+            ).fetchall()
+        )
+        return {uid: max(task.overlap, queues.get(uid, 0)) for uid, task in self.planned(arm).items()}
+
+    def add_tasks(
+        self, arm: Arm, tasks: Sequence[tuple[LabelTask, Mapping[str, Any], str]], phase: Phase = "label"
+    ) -> None:
+        """Note what will be sent (task, content, hash), all or nothing.
+
+        Raises:
+            CampaignChanged: a uid is there with other content.
+        """
+        known = dict(
+            self._db.execute("SELECT uid, hash FROM task WHERE arm = ? AND phase = ?", (arm, phase)).fetchall()
+        )
+        changed = [task.uid for task, _, digest in tasks if known.get(task.uid, digest) != digest]
+        if changed:
+            raise CampaignChanged(
+                f"{len(changed)} tasks of arm {arm} would now be sent with other content than at the first push "
+                f"(first: uid {changed[0]}): restore the attributions and the toolkit version of that push, "
+                "or begin a new campaign in a new folder"
+            )
+        rows = [(t.uid, arm, phase, dump_line(t), canonical_json(content), digest) for t, content, digest in tasks]
+        self._note_tasks(rows)
+
+    def add_page(self, arm: Arm, phase: Phase, uid: str, content: Mapping[str, Any], digest: str) -> None:
+        """Note something to send that shows no item."""
+        self._note_tasks([(uid, arm, phase, "", canonical_json(content), digest)])
+
+    def _note_tasks(self, rows: Sequence[tuple[str, Arm, Phase, str, str, str]]) -> None:
+        with self._transaction():
+            (there,) = self._db.execute("SELECT COUNT(*) FROM task").fetchone()
+            self._db.executemany(
+                "INSERT OR IGNORE INTO task (uid, arm, phase, record, content, hash, position) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(*row, position) for position, row in enumerate(rows, start=there)],
+            )
+
+    def confirm(self, queue: str, remote: Mapping[str, int]) -> None:
+        """Note Label Studio's task numbers (uid -> number) after they were read back from the server."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE place SET remote = ? WHERE queue = ? AND uid = ?",
+                [(number, queue, uid) for uid, number in remote.items()],
+            )
+
+    def open_batch(self, queue: str, uids: Sequence[str], sent_at: float) -> int:
+        """Note a batch before it is sent; its number comes back."""
+        cursor = self._db.execute("INSERT INTO batch VALUES (NULL, ?, ?, ?, NULL)", (queue, json.dumps(uids), sent_at))
+        return int(cursor.lastrowid or 0)
+
+    def close_batch(self, batch: int, *, landed: bool) -> None:
+        """Note what became of a batch."""
+        self._db.execute("UPDATE batch SET landed = ? WHERE id = ?", (int(landed), batch))
+
+    def open_batches(self, queue: str) -> list[tuple[int, tuple[str, ...], float]]:
+        """Batches (number, uids, time sent) of which nobody knows whether they arrived."""
+        rows = self._db.execute("SELECT id, uids, sent_at FROM batch WHERE queue = ? AND landed IS NULL", (queue,))
+        return [(number, tuple(json.loads(uids)), sent_at) for number, uids, sent_at in rows]
+
+    # -- annotations ----------------------------------------------------------------------------------------------
+
+    def snapshot(self, queue: str, annotations: Iterable[Mapping[str, Any]]) -> None:
+        """Add every annotation in every state it was seen in."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR IGNORE INTO snapshot VALUES (?, ?, ?, ?, ?)",
+                [(queue, raw["id"], content_hash(raw), canonical_json(raw), _now()) for raw in annotations],
+            )
+
+    def seen(self, queue: str) -> set[int]:
+        """Numbers of all annotations ever pulled from a queue."""
+        rows = self._db.execute("SELECT DISTINCT annotation FROM snapshot WHERE queue = ?", (queue,))
+        return {row[0] for row in rows}
+
+    def changed(self, queue: str) -> set[int]:
+        """Numbers of annotations that were pulled in more than one state."""
+        rows = self._db.execute(
+            "SELECT annotation FROM snapshot WHERE queue = ? GROUP BY annotation HAVING COUNT(*) > 1", (queue,)
+        )
+        return {row[0] for row in rows}
+
+    def snapshots(self, queue: str) -> list[dict[str, Any]]:
+        """Every state of every annotation ever pulled from a queue, oldest first."""
+        rows = self._db.execute("SELECT raw FROM snapshot WHERE queue = ? ORDER BY rowid", (queue,))
+        return [json.loads(row[0]) for row in rows]
+
+    def _transaction(self) -> "_Transaction":
+        return _Transaction(self._db)
+
+
+class _Transaction:
+    """All or nothing, on disk when it ends."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+def open_existing(path: Path) -> Ledger:
+    """The ledger of a campaign that was pushed.
+
+    Raises:
+        CampaignChanged: there is none.
+    """
+    if not path.exists():
+        raise CampaignChanged(f"{path}: no campaign was pushed from this folder; `heta campaign push` does it")
+    return Ledger(path)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,40 @@
+"""The sheet with raters' log-ins, for the lead to hand out."""
+
+import csv
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from heta_annotation.studio.accounts import Account
+from heta_annotation.studio.connection import Connection
+from heta_data.workspace import Workspace
+
+
+def write_logins(
+    workspace: Workspace,
+    connection: Connection,
+    projects: Mapping[str, int],
+    accounts: Mapping[str, Account],
+    name: str = "raters.csv",
+) -> Path:
+    """Write `studio/<server>/<name>`, for the user alone: rater, address, e-mail, password, and where to label.
+
+    `projects` says for each e-mail in which project.
+
+    The address of a local server holds its port; a push after a restart writes the sheet anew.
+    """
+    path = workspace.studio / connection.name / name
+    text = io.StringIO()
+    sheet = csv.writer(text, lineterminator="\n")
+    sheet.writerow(["rater", "address", "email", "password", "label_here"])
+    for email, account in accounts.items():
+        page = f"{connection.url}/projects/{projects[email]}/data?labeling=1"
+        sheet.writerow([email.partition("@")[0], connection.url, email, account.password, page])
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # Opened with its final mode: the passwords are never readable by others, not even for a moment.
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text.getvalue())
+    os.replace(temporary, path)
+    return path

@@ -1,0 +1,198 @@
+"""What a rater sees: the guideline, and the page on which one click marks a word.
+
+The page shows evidence and distractor exactly as they stand in the prompt, as running text; nothing on it says
+which is which. Every unit is one choice of a dynamic `Choices` tag, so that Label Studio answers with the indices of
+the marked units and no offset can be off by one. What stands between two units (blanks, punctuation, the empty line
+between the paragraphs) belongs to the unit before it, is shown, and cannot be clicked.
+"""
+
+import html
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from heta.errors import ConfigError
+from heta.records import Span
+from heta_annotation.campaign.settings import CampaignSettings
+from heta_data.compose import label_units
+from heta_data.records import Item, content_hash
+from heta_data.workspace import Workspace
+
+UNITS = "units"
+VERDICT = "verdict"
+PASSAGE = "passage"
+CANNOT_TELL = "cannot tell"
+UNDECIDED = "cannot be decided"
+REASON = "reason"
+# Without a hotkey of its own every choice gets one (1-9, 0, q, w ...), and a stray key press marks a word. A key
+# that no keyboard layout types, given to every choice, switches that off.
+_NO_HOTKEY = "ctrl+alt+shift+f9"
+_INSTRUCTION = (
+    "Mark the smallest set of words a reader needs to see to know that this is the answer. "
+    "Click a word to mark it, click again to undo."
+)
+_ASSISTED = {
+    "preselected": " A program has marked some words already: keep, remove and add as you see fit.",
+    "heat": " The coloured lines show what a program found important; they are no marks.",
+}
+_ADJUDICATE = (
+    "Raters do not agree on this text. Each coloured line below a word is one rater who marked it. "
+    "Mark the words that a reader needs, as the guideline asks; you need not follow any of them."
+)
+_HEAT = "214,39,40"
+LINES = 6
+"""Raters that can be told apart by colour; further ones share colours, and the words say who they are."""
+
+
+@dataclass(frozen=True)
+class Guideline:
+    """The frozen text that every rater reads first."""
+
+    name: str
+    text: str
+    html: str
+    hash: str
+    """Of the text, with line ends unified."""
+
+
+def load_guideline(workspace: Workspace, settings: CampaignSettings) -> Guideline:
+    """The guideline that the settings name, as Markdown and as HTML.
+
+    Raises:
+        ConfigError: the file is missing, empty, or no UTF-8 text.
+    """
+    if settings.guidelines is None:
+        path, name = _bundled(), "heta-bench default"
+    else:
+        path, name = workspace.root / settings.guidelines, settings.guidelines
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{workspace.config}:campaign.guidelines: {path} cannot be read as text ({error})") from None
+    if not text.strip():
+        raise ConfigError(f"{workspace.config}:campaign.guidelines: {path} is empty; give a Markdown text")
+    return Guideline(name, text, render_guideline(text), content_hash(text))
+
+
+def _bundled() -> Path:
+    package = Path(str(files("heta_annotation")))
+    # In an installed wheel the folder lies inside the package, in a working copy beside it.
+    inside = package / "guidelines" / "default.md"
+    return inside if inside.exists() else package.parent / "guidelines" / "default.md"
+
+
+def render_guideline(text: str) -> str:
+    """Markdown as the HTML of Label Studio's instructions window; HTML inside the Markdown is shown as text."""
+    from markdown_it import MarkdownIt
+
+    # Label Studio strips styles and classes: how it looks stands in the page's own style sheet.
+    return f'<div dir="auto">{MarkdownIt("commonmark", {"html": False}).render(text)}</div>'
+
+
+def render_page(show: str | None) -> str:
+    """Label Studio's configuration of the labelling page.
+
+    Args:
+        show: what assisted raters see, `preselected` or `heat`; None on a blind page.
+    """
+    return _render(_INSTRUCTION + (_ASSISTED[show] if show else ""))
+
+
+def render_adjudication() -> str:
+    """Label Studio's configuration of the page on which somebody decides what raters do not agree on."""
+    return _render(_ADJUDICATE, reason=REASON)
+
+
+def _render(instruction: str, reason: str = "") -> str:
+    return str(
+        _template().render(
+            instruction=instruction, units=UNITS, verdict=VERDICT, passage=PASSAGE, reason=reason, lines=LINES
+        )
+    )
+
+
+@cache
+def _template() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("heta_annotation.campaign"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("labelling_page.xml.j2")
+
+
+def page_data(item: Item, heat: Sequence[float] = ()) -> dict[str, Any]:
+    """The item as the page shows it: question, answer, passage, and one entry per unit.
+
+    Args:
+        item: what is labelled.
+        heat: a value in [0, 1] for each unit, or empty for none.
+    """
+    styles = [f' style="border-bottom:3px solid rgba({_HEAT},{value:.2f})"' for value in heat]
+    texts = _unit_texts(item)
+    words = [_word(text, style) for text, style in zip(texts, styles or [""] * len(texts), strict=True)]
+    return _page(item, words, CANNOT_TELL, "I cannot tell from this text")
+
+
+def adjudication_data(item: Item, marks: Sequence[Collection[int]], cannot_tell: int) -> dict[str, Any]:
+    """The item as an adjudicator sees it: a line below each word for everybody who marked it.
+
+    Args:
+        item: what is decided.
+        marks: marked units of each rater, in an order that tells nobody who they are.
+        cannot_tell: how many raters found no way to know the answer.
+    """
+    words = []
+    for index, text in enumerate(_unit_texts(item)):
+        by = [number for number, marked in enumerate(marks) if index in marked]
+        # The innermost line lies nearest to the word.
+        depths = [min(len(by) - 1 - place, LINES - 1) for place in range(len(by))]
+        lines = "".join(f'<span class="m m{n % LINES} d{depth}">' for n, depth in zip(by, depths, strict=True))
+        title = f' title="marked by {", ".join(f"rater {n + 1}" for n in by)}"' if by else ""
+        words.append(f'<span class="w"{title}>{lines}{html.escape(text)}{"</span>" * len(by)}</span>')
+    unsure = f" ({cannot_tell} raters could not tell)" if cannot_tell else ""
+    return _page(item, words, UNDECIDED, f"This cannot be decided from the text{unsure}")
+
+
+def _page(item: Item, words: Sequence[str], verdict: str, verdict_text: str) -> dict[str, Any]:
+    shown = passage(item)
+    return {
+        "question": item.question,
+        "answer": item.answer,
+        "text": item.prompt[shown.start : shown.end],
+        UNITS: _unit_choices(item.prompt, shown, label_units(item), words),
+        f"{VERDICT}s": [{"value": verdict, "html": verdict_text, "hotkey": _NO_HOTKEY}],
+    }
+
+
+def _unit_texts(item: Item) -> list[str]:
+    return [item.prompt[unit.start : unit.end] for unit in label_units(item)]
+
+
+def _word(text: str, style: str = "") -> str:
+    return f'<span class="w"{style}>{html.escape(text)}</span>'
+
+
+def passage(item: Item) -> Span:
+    """What of the prompt is shown as the text: from the first evidence or distractor segment to the last."""
+    segments = item.spans("evidence", "distractor")
+    return Span(segments[0].start, segments[-1].end)
+
+
+def _unit_choices(text: str, shown: Span, units: Sequence[Span], words: Sequence[str]) -> list[dict[str, str]]:
+    choices = []
+    for index, unit in enumerate(units):
+        before = _plain(text[shown.start : unit.start]) if index == 0 else ""
+        after = _plain(text[unit.end : units[index + 1].start if index + 1 < len(units) else shown.end])
+        choices.append({"value": str(index), "html": f"{before}{words[index]}{after}", "hotkey": _NO_HOTKEY})
+    return choices
+
+
+def _plain(text: str) -> str:
+    return f'<span class="g">{html.escape(text)}</span>' if text else ""

@@ -1,0 +1,198 @@
+"""Fetching what raters answered: `labels.jsonl`, and `quarantine.jsonl` for what cannot be labels.
+
+Any rater can change or delete anybody's annotation, and Label Studio keeps no history. So every state that was ever
+seen stays in the ledger, an annotation changed by another account is no label, and one that is gone is reported.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from heta_annotation.campaign.answers import QuarantinedAnnotation, Reader, plain_annotation
+from heta_annotation.campaign.client import CampaignClient, queue_connection, require_servers
+from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Project, open_existing
+from heta_annotation.studio.accounts import known_accounts
+from heta_annotation.studio.connection import Connection
+from heta_data.errors import IntegrityError
+from heta_data.jsonl import read_records, write_records
+from heta_data.records import Arm, Item, TokenLabels
+from heta_data.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ArmPulled:
+    """What one arm's server gave."""
+
+    arm: Arm
+    annotations: int
+    labels: int
+    """Answers that count: neither skipped nor `cannot tell`."""
+    skipped: int
+    cannot_tell: int
+    quarantined: int
+    vanished: tuple[int, ...]
+    """Annotations that an earlier pull saw and that are gone from the server; the ledger keeps them."""
+    changed: tuple[int, ...]
+    """Annotations that were different at an earlier pull; the ledger keeps every state."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """A pull of all arms."""
+
+    arms: tuple[ArmPulled, ...]
+    records: int
+    """Lines of labels.jsonl, those that came from elsewhere and of other campaigns included."""
+
+
+def pull(workspace: Workspace, connections: Mapping[Arm, Connection]) -> Pulled:
+    """Fetch every annotation and write `labels.jsonl` and `quarantine.jsonl`. Holds the folder; repeatable.
+
+    Pulling twice without new answers gives the same bytes. Labels that did not come from Label Studio, and those of
+    other campaigns, stay.
+
+    Args:
+        workspace: the campaign's folder.
+        connections: the running server of each arm that was pushed.
+
+    Raises:
+        CampaignChanged: nothing was pushed from this folder, or not every arm. ServerUnavailable: an arm has no server.
+        LabelStudioError: a call failed; then no file has changed.
+    """
+    with workspace.lock(), open_existing(workspace.ledger) as ledger:
+        campaign_hash, arms = _pushed_arms(ledger)
+        require_servers(arms, connections)
+        before = {arm: {number for row in ledger.projects(arm) for number in ledger.seen(row.queue)} for arm in arms}
+        items = {item.id: item for item in read_records(workspace.items, Item)}
+        kept = [r for r in _labels_there(workspace) if r.origin is None or r.campaign_hash != campaign_hash]
+        fetched = []
+        for arm in arms:
+            one = fetch_arm(workspace, ledger, arm, connections[arm], items)
+            for queue, raws in one.raws.items():
+                ledger.snapshot(queue, raws)
+            fetched.append(one)
+        pulled = tuple(_count(ledger, one, before[one.arm]) for one in fetched)
+        everything = sorted(
+            [*kept, *(record for one in fetched for record in one.labels)],
+            key=lambda record: (record.arm, record.item_id, record.rater, record.round, record.campaign_hash),
+        )
+        refused = sorted((r for one in fetched for r in one.quarantined), key=lambda r: (r.arm, r.annotation))
+        write_records(workspace.labels, everything)
+        write_records(workspace.quarantine, refused)
+    return Pulled(pulled, len(everything))
+
+
+def _pushed_arms(ledger: Ledger) -> tuple[str, list[Arm]]:
+    """The campaign's hash and its arms, every one with a project: half a campaign would look like vanished answers."""
+    begun, arms = ledger.campaign(), ledger.arms()
+    wanted = begun.settings["arms"] if begun else ()
+    missing = [arm for arm in wanted if arm not in arms]
+    if begun is None or missing:
+        where = f"arm {', '.join(missing)} has no project" if missing else "it holds no campaign"
+        raise CampaignChanged(f"{ledger.path}: {where}, the push did not finish: run `heta campaign push` again")
+    return begun.hash, arms
+
+
+def _labels_there(workspace: Workspace) -> list[TokenLabels]:
+    return list(read_records(workspace.labels, TokenLabels)) if workspace.labels.exists() else []
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One arm's annotations, read but not written anywhere."""
+
+    arm: Arm
+    labels: tuple[TokenLabels, ...]
+    quarantined: tuple[QuarantinedAnnotation, ...]
+    raws: Mapping[str, tuple[dict[str, Any], ...]]
+    """By queue: every annotation as it came, without what changes from export to export."""
+
+
+def fetch_arm(
+    workspace: Workspace, ledger: Ledger, arm: Arm, connection: Connection, items: Mapping[str, Item]
+) -> Fetched:
+    """Read every queue of an arm; one answer per rater and task comes back, everything else with its reasons.
+
+    Raises:
+        LabelStudioError: a call failed.
+    """
+    accounts = known_accounts(workspace, connection.name)
+    labels: list[TokenLabels] = []
+    refused: list[QuarantinedAnnotation] = []
+    raws: dict[str, tuple[dict[str, Any], ...]] = {}
+    for row in ledger.projects(arm):
+        client = CampaignClient(queue_connection(row.queue, connection, accounts))
+        answered, quarantined, raws[row.queue] = _fetch_queue(ledger, row, client, items)
+        labels += answered
+        refused += quarantined
+    return Fetched(arm, tuple(labels), tuple(refused), raws)
+
+
+def _fetch_queue(
+    ledger: Ledger, row: Project, client: CampaignClient, items: Mapping[str, Item]
+) -> tuple[list[TokenLabels], list[QuarantinedAnnotation], tuple[dict[str, Any], ...]]:
+    if row.number is None:  # pragma: no cover - callers take arms whose queues all have one
+        raise IntegrityError(f"{ledger.path}: queue {row.queue} has no project")
+    raters = [rater for rater in ledger.raters(row.arm) if row.rater in (None, rater.pseudonym)]
+    tasks = client.export(row.number)
+    reader = Reader(
+        row.arm, client.connection.name, row.number, tasks=ledger.tasks(row.queue), raters=raters, items=items
+    )
+    answers: list[TokenLabels] = []
+    refused: list[QuarantinedAnnotation] = []
+    raws: dict[int, dict[str, Any]] = {}
+    for task in tasks:
+        for exported in task.get("annotations") or ():
+            annotation = plain_annotation(exported)
+            raws[int(annotation["id"])] = {**annotation, "task": task["id"]}
+            answer = reader.read(task, annotation)
+            if isinstance(answer, TokenLabels):
+                answers.append(answer)
+            else:
+                refused.append(answer)
+    labels, superseded = _latest(answers, raws)
+    return labels, [*refused, *superseded], tuple(raws.values())
+
+
+def _count(ledger: Ledger, fetched: Fetched, before: set[int]) -> ArmPulled:
+    now = {int(raw["id"]) for raws in fetched.raws.values() for raw in raws}
+    changed = {number for queue in fetched.raws for number in ledger.changed(queue)}
+    return ArmPulled(
+        arm=fetched.arm,
+        annotations=len(now),
+        labels=sum(record.answered for record in fetched.labels),
+        skipped=sum(record.skipped for record in fetched.labels),
+        cannot_tell=sum(record.cannot_tell for record in fetched.labels),
+        quarantined=len(fetched.quarantined),
+        vanished=tuple(sorted(before - now)),
+        changed=tuple(sorted(now & changed)),
+    )
+
+
+def _latest(
+    answers: Sequence[TokenLabels], raws: Mapping[int, dict[str, Any]]
+) -> tuple[list[TokenLabels], list[QuarantinedAnnotation]]:
+    """Of several answers by one rater for one task the last one counts; the others are set aside."""
+    latest: dict[tuple[str, str], TokenLabels] = {}
+    for answer in sorted(answers, key=_number):
+        latest[answer.task_uid, answer.rater] = answer
+    chosen = list(latest.values())
+    numbers = {_number(answer) for answer in chosen}
+    superseded = [
+        QuarantinedAnnotation(
+            arm=answer.arm,
+            task=answer.origin.task,
+            task_uid=answer.task_uid,
+            annotation=answer.origin.annotation,
+            rater=answer.rater,
+            reasons=(f"superseded: the same rater answered again ({_number(latest[answer.task_uid, answer.rater])})",),
+            raw=raws[answer.origin.annotation],
+        )
+        for answer in answers
+        if answer.origin is not None and _number(answer) not in numbers
+    ]
+    return chosen, superseded
+
+
+def _number(answer: TokenLabels) -> int:
+    return answer.origin.annotation if answer.origin else -1

@@ -1,0 +1,219 @@
+"""Sending a campaign to its servers, so that doing it again, at any time and after any accident, changes nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+
+from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker, queue_connection, require_servers
+from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, open_existing
+from heta_annotation.campaign.logins import write_logins
+from heta_annotation.campaign.page import render_page
+from heta_annotation.campaign.plan import ArmPlan, Plan, plan
+from heta_annotation.campaign.queue_push import PushOptions, QueuePush
+from heta_annotation.campaign.queues import Queue
+from heta_annotation.campaign.settings import email_of
+from heta_annotation.campaign.tasks import fingerprint
+from heta_annotation.errors import LabelStudioError
+from heta_annotation.studio.accounts import Account, create_accounts, known_accounts
+from heta_annotation.studio.connection import Connection
+from heta_data.records import Arm, content_hash
+from heta_data.workspace import Workspace
+
+Progress = Callable[[Arm, int, int], None]
+"""Told (arm, tasks on the server, tasks in all) after every batch."""
+
+
+@dataclass(frozen=True)
+class ArmPushed:
+    """One arm after a push."""
+
+    arm: Arm
+    url: str
+    projects: tuple[int, ...]
+    """Label Studio's numbers, one per queue."""
+    sent: int
+    """Tasks sent by this run."""
+    present: int
+    """Tasks that were there already. A task counts once for every queue that it is in."""
+    predictions: int
+    """Predictions on the server; 0 in the blind arm."""
+    raters: int
+    logins: str
+    """File with the raters' log-ins, readable by the user alone."""
+    digest: str
+    """Hash over every task of every queue as read back (uid, data, predictions): equal for equal content."""
+
+
+def push(
+    workspace: Workspace,
+    connections: Mapping[Arm, Connection],
+    *,
+    options: PushOptions | None = None,
+    progress: Progress | None = None,
+) -> list[ArmPushed]:
+    """Bring every arm's server to what the plan says. Holds the folder; repeatable.
+
+    Args:
+        workspace: the campaign's folder.
+        connections: one running server for each arm, as `heta_annotation.studio.local.connect` gives them.
+        options: batch size and patience.
+        progress: called after every batch.
+
+    Returns:
+        One entry per arm, in the order of the settings.
+
+    Raises:
+        CampaignBlocked: the plan has problems. CampaignChanged: the folder describes another campaign than was pushed.
+        CountMismatch: the server holds something else than was sent. LabelStudioError: a call failed.
+    """
+    chosen = options or PushOptions()
+    planned = plan(workspace)
+    planned.check()
+    _check_connections(planned, connections)
+    with workspace.lock(), Ledger(workspace.ledger) as ledger:
+        _check_unchanged(ledger, planned)
+        ledger.begin(planned.campaign_hash, planned.settings.model_dump(mode="json"), planned.guideline.text)
+        return [
+            _ArmPush(workspace, ledger, planned, arm, connections[arm.arm], chosen).run(progress)
+            for arm in planned.arms
+        ]
+
+
+def preview(workspace: Workspace, planned: Plan, connections: Mapping[Arm, Connection]) -> dict[Arm, int]:
+    """How many tasks a push would send to each arm now. Asks the servers, writes nothing.
+
+    Raises:
+        CampaignBlocked, CampaignChanged, LabelStudioError: as `push`.
+    """
+    planned.check()
+    _check_connections(planned, connections)
+    waiting = {}
+    before = open_existing(workspace.ledger) if workspace.ledger.exists() else None
+    with before or nullcontext():
+        if before is not None:
+            _check_unchanged(before, planned)
+        for arm in planned.arms:
+            connection = connections[arm.arm]
+            accounts = known_accounts(workspace, connection.name)
+            waiting[arm.arm] = sum(len(missing_uids(queue, planned, connection, accounts)) for queue in arm.queues)
+    return waiting
+
+
+def missing_uids(queue: Queue, planned: Plan, connection: Connection, accounts: Mapping[str, Account]) -> Sequence[str]:
+    """Tasks of a queue that its server does not hold. Asks the server, writes nothing."""
+    if queue.own and email_of(queue.raters[0]) not in accounts:
+        return queue.uids
+    client = CampaignClient(queue_connection(queue.name, connection, accounts))
+    project = client.find_project(marker(planned.campaign_hash, queue.name))
+    there = {task.uid for task in client.tasks(project)} if project is not None else set()
+    return [uid for uid in queue.uids if uid not in there]
+
+
+def _check_connections(planned: Plan, connections: Mapping[Arm, Connection]) -> None:
+    require_servers([arm.arm for arm in planned.arms], connections)
+    used = [connections[arm.arm] for arm in planned.arms]
+    for connection in used:
+        if connection.isolation != "server" or not connection.local:
+            raise LabelStudioError(
+                f"{connection.name} ({connection.url}): an arm needs a local server of its own: projects on one "
+                "server hide nothing from each other, and raters' accounts are made on our own servers only"
+            )
+    if len({connection.url for connection in used}) < len(used):
+        raise LabelStudioError(f"both arms on {used[0].url}: raters of one would see the other; start one server each")
+
+
+def _check_unchanged(ledger: Ledger, planned: Plan) -> None:
+    before = ledger.campaign()
+    settings = planned.settings.model_dump(mode="json")
+    if before is not None and before.hash != planned.campaign_hash:
+        changed = [key for key, value in settings.items() if before.settings.get(key) != value]
+        reasons = [f"[campaign] {', '.join(changed)}"] if changed else []
+        if before.guideline != planned.guideline.text:
+            reasons.append("the guideline")
+        raise CampaignChanged(
+            f"campaign {before.hash} was pushed from here, and now {' and '.join(reasons) or 'the items'} differ: "
+            "change it back, or begin a new campaign in a new folder"
+        )
+
+
+class _ArmPush:
+    """One arm's way to its server."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        ledger: Ledger,
+        planned: Plan,
+        arm: ArmPlan,
+        connection: Connection,
+        options: PushOptions,
+    ) -> None:
+        self.workspace = workspace
+        self.ledger = ledger
+        self.planned = planned
+        self.arm = arm
+        self.connection = connection
+        self.options = options
+
+    def run(self, progress: Progress | None) -> ArmPushed:
+        name = self.arm.arm
+        self.ledger.add_tasks(
+            name,
+            [(task, sent, fingerprint(sent)) for task, sent in zip(self.arm.tasks, self.arm.payloads, strict=True)],
+        )
+        accounts = self._accounts()
+        total = sum(len(queue.uids) for queue in self.arm.queues)
+        pushed, done = [], 0
+        for queue in self.arm.queues:
+            self.ledger.add_queue(queue, self.connection.name)
+            client = CampaignClient(
+                queue_connection(queue.name, self.connection, accounts), import_seconds=self.options.import_seconds
+            )
+            one = QueuePush(self.ledger, queue.name, client, self.options)
+            tell = None if progress is None else partial(_tell, progress, name, done, total)
+            pushed.append(one.run(self._page(queue), tell))
+            done += len(queue.uids)
+        projects = {queue.name: one.project for queue, one in zip(self.arm.queues, pushed, strict=True)}
+        logins = write_logins(self.workspace, self.connection, self._labelled_at(projects), accounts)
+        return ArmPushed(
+            arm=name,
+            url=self.connection.url,
+            projects=tuple(one.project for one in pushed),
+            sent=sum(one.sent for one in pushed),
+            present=sum(one.present for one in pushed),
+            predictions=sum(one.predictions for one in pushed),
+            raters=len(self.arm.raters),
+            logins=str(logins),
+            digest=content_hash({queue.name: one.digest for queue, one in zip(self.arm.queues, pushed, strict=True)}),
+        )
+
+    def _labelled_at(self, projects: Mapping[str, int]) -> dict[str, int]:
+        """E-mail -> project in which that rater labels."""
+        return {email_of(rater): projects[queue.name] for queue in self.arm.queues for rater in queue.raters}
+
+    def _accounts(self) -> dict[str, Account]:
+        name = self.arm.arm
+        emails = [email_of(pseudonym) for pseudonym in self.arm.raters]
+        own = self.planned.settings.assignment == "own"
+        accounts = create_accounts(self.workspace, self.connection.name, emails, own=own)
+        for pseudonym in self.arm.raters:
+            account = accounts[email_of(pseudonym)]
+            self.ledger.add_rater(Rater(name, pseudonym, self.planned.settings.kind, account.id))
+        return accounts
+
+    def _page(self, queue: Queue) -> ProjectPage:
+        show = self.planned.settings.show if self.arm.arm == "assisted" else None
+        return ProjectPage(
+            # The same in both arms: raters read it.
+            title=self.planned.settings.name,
+            marker=marker(self.planned.campaign_hash, queue.name),
+            label_config=render_page(show),
+            instruction=self.planned.guideline.html,
+            overlap=queue.overlap,
+            show_predictions=show == "preselected",
+        )
+
+
+def _tell(progress: Progress, arm: Arm, before: int, total: int, done: int) -> None:
+    progress(arm, before + done, total)

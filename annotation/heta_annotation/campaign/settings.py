@@ -1,0 +1,167 @@
+"""The table [campaign] of heta.toml: who labels what, and what assisted raters see."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from heta.records import TargetPolicy
+from heta_data.raters import name_problems
+from heta_data.records import Arm
+from heta_data.workspace import Workspace
+
+ANCHORED = "anchored"
+"""Scripted raters of the assisted arm whose pseudonym begins so follow the suggestion; no other reads one."""
+Raters = int | tuple[str, ...] | dict[Arm, tuple[str, ...]]
+_PREFIX = {"human": "a", "simulated": "s"}
+
+
+class CampaignSettings(BaseModel):
+    """[campaign]: one round of labelling."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(min_length=3, max_length=40, pattern=r"^\S.*\S$")] = "campaign"
+    """Raters read it, as the title of their project; Label Studio wants 3 characters."""
+    arms: Annotated[tuple[Arm, ...], Field(min_length=1)] = ("blind", "assisted")
+    kind: Literal["human", "simulated"] = "human"
+    """Who the raters are. Goes into every label, and cannot be changed later."""
+    raters: Raters = 3
+    """Raters per arm: a number (pseudonyms are then given), a list (one arm), or a list for each arm."""
+    overlap: Annotated[int, Field(ge=1)] | None = None
+    """Raters per item; none given: every rater of the arm labels every item."""
+    assignment: Literal["own", "shared"] = "own"
+    """`own`: who labels what is drawn beforehand, in balanced blocks, and every rater has an organisation and a project
+    of their own. `shared`: an arm's raters share one project, and whoever comes first is served first."""
+    controls: str | None = None
+    """File of gold items beside heta.toml (JSON Lines of `GoldLabels`): items of the folder whose labels are known,
+    hidden among the others; every rater gets them, in a shared project as many raters as any item gets."""
+    gold_share: Annotated[float, Field(gt=0, le=0.5)] | None = None
+    """Share of gold items in what a rater gets; none given: all that `controls` holds."""
+    unit: Literal["word"] = "word"
+    method: Annotated[str, Field(min_length=1)] = "heta_fast"
+    """Whose attribution assisted raters see."""
+    model: str | None = None
+    """On which model; needed where the folder holds the method's attributions for several."""
+    config: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")] | None = None
+    """Config hash of the method; needed where the folder holds several."""
+    revision: str | None = None
+    """Of the model; needed where the folder holds the method's attributions for several."""
+    policy: TargetPolicy = "answer"
+    """Which target was explained, as in [attribute]. Methods that use no model have none."""
+    show: Literal["preselected", "heat"] = "preselected"
+    """The method's top units already marked, or a coloured line below every unit; never both."""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.15
+    """Share of an item's units that is pre-selected, at least one unit."""
+    consent: str | None = None
+    """Markdown file beside heta.toml that a rater must agree to before anything else; none given: nothing is asked."""
+    practice: Annotated[int, Field(ge=0)] = 0
+    """Gold items, taken out of `controls`, that a rater labels first, with feedback."""
+    pass_mark: Annotated[float, Field(ge=0, le=1)] = 0.4
+    """Mean F1 with the known labels of the practice items from which a rater goes on to the campaign."""
+    guidelines: str | None = None
+    """Markdown file beside heta.toml; none given: the bundled guideline."""
+    seed: int = 0
+    """Draws the items under `limit` and the order in which they are shown."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Label only so many items, drawn at random."""
+
+    @field_validator("arms")
+    @classmethod
+    def _each_arm_once(cls, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+        if len(set(arms)) < len(arms):
+            raise ValueError("each arm once")
+        return arms
+
+    @field_validator("raters", mode="before")
+    @classmethod
+    def _rater_forms(cls, value: object) -> object:
+        """One clear message instead of one for every form that it could have been."""
+        if isinstance(value, bool) or not isinstance(value, int | list | tuple | Mapping):
+            raise ValueError('expected a number, a list of pseudonyms, or {blind = ["a01"], assisted = ["a02"]}')
+        if isinstance(value, int):
+            if not 1 <= value <= 99:
+                raise ValueError("expected 1 to 99 raters per arm")
+            return value
+        lists = value if isinstance(value, Mapping) else {"": value}
+        for arm, names in lists.items():
+            if arm not in ("", "blind", "assisted"):
+                raise ValueError(f"unknown arm {arm!r}; allowed: blind, assisted")
+            if not isinstance(names, list | tuple) or not names:
+                raise ValueError("expected a list of at least one pseudonym")
+            for name in names:
+                if not isinstance(name, str):
+                    raise ValueError(f'pseudonym {name!r} must be a string, e.g. "a01"')
+        everyone = [name for names in lists.values() for name in names]
+        if len(set(everyone)) < len(everyone):
+            raise ValueError("a rater stands there twice; one who saw an item in one arm cannot judge it in the other")
+        return value
+
+    @field_validator("raters", mode="after")
+    @classmethod
+    def _raters_fit_arms(cls, value: Raters, info: ValidationInfo) -> Raters:
+        if not {"arms", "kind"} <= set(info.data):
+            return value  # arms or kind are wrong themselves, and that is what the user is told
+        arms, kind = info.data["arms"], info.data["kind"]
+        if isinstance(value, tuple) and len(arms) > 1:
+            raise ValueError('two arms need a list each, e.g. raters = {blind = ["a01"], assisted = ["a02"]}')
+        if isinstance(value, dict) and set(value) != set(arms):
+            raise ValueError(f"lists for {', '.join(value)}, but the arms are {', '.join(arms)}")
+        for arm in arms:
+            for name in _names(value, arms, kind, arm):
+                # At once and not at the release, when the labels are made and the name cannot be changed any more.
+                if problems := name_problems(name, kind):
+                    raise ValueError(f"rater {name!r} {'; '.join(problems)}")
+                if arm == "blind" and name.startswith(ANCHORED):
+                    raise ValueError(f"{name!r} follows a suggestion, and the blind arm has none")
+        return value
+
+    @field_validator("overlap", mode="after")
+    @classmethod
+    def _enough_raters(cls, overlap: int | None, info: ValidationInfo) -> int | None:
+        if overlap is None or not {"arms", "kind", "raters"} <= set(info.data):
+            return overlap
+        for arm in info.data["arms"]:
+            names = _names(info.data["raters"], info.data["arms"], info.data["kind"], arm)
+            if overlap > len(names):
+                raise ValueError(f"arm {arm} has {len(names)} raters")
+        return overlap
+
+    @model_validator(mode="after")
+    def _stages_need_queues_of_their_own(self) -> Self:
+        if self.assignment == "shared" and (self.consent is not None or self.practice):
+            raise ValueError('consent and practice need assignment = "own": in a shared project nobody can be kept out')
+        if self.practice and self.controls is None:
+            raise ValueError("practice needs gold items: name their file as `controls`")
+        return self
+
+    def raters_of(self, arm: Arm) -> tuple[str, ...]:
+        """Pseudonyms of an arm's raters. Numbered ones go on from arm to arm: nobody labels in two."""
+        return _names(self.raters, self.arms, self.kind, arm)
+
+    def overlap_of(self, arm: Arm) -> int:
+        """Raters per item in that arm."""
+        return self.overlap or len(self.raters_of(arm))
+
+
+def _names(raters: Raters, arms: Sequence[Arm], kind: str, arm: Arm) -> tuple[str, ...]:
+    if isinstance(raters, dict):
+        return raters[arm]
+    if isinstance(raters, tuple):
+        return raters
+    first = 1 + raters * list(arms).index(arm)
+    return tuple(f"{_PREFIX[kind]}{number:02d}" for number in range(first, first + raters))
+
+
+def load_settings(workspace: Workspace) -> CampaignSettings:
+    """The folder's [campaign], defaults where it says nothing.
+
+    Raises:
+        ConfigError: an unknown key or a value that does not fit, as `heta.toml:campaign.key`.
+    """
+    return workspace.settings("campaign", CampaignSettings, {})
+
+
+def email_of(pseudonym: str) -> str:
+    """The address a rater logs in with; `.invalid` can never exist (RFC 2606)."""
+    return f"{pseudonym}@campaign.invalid"

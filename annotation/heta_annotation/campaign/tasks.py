@@ -1,0 +1,152 @@
+"""From items to label tasks, and from label tasks to what Label Studio is sent."""
+
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heta.records import Span
+from heta.words import SEGMENTATION, project
+from heta_annotation.campaign.page import PASSAGE, UNITS, page_data
+from heta_annotation.campaign.settings import CampaignSettings
+from heta_data.compose import label_units
+from heta_data.records import (
+    Arm,
+    AttributionRecord,
+    Isolation,
+    Item,
+    LabelTask,
+    SpanPart,
+    SuggestionPart,
+    content_hash,
+)
+
+
+def draw_items(
+    items: Sequence[Item], settings: CampaignSettings, gold: Collection[str] = ()
+) -> tuple[tuple[Item, ...], float]:
+    """The items to label in an order drawn by the seed, and the probability with which each was drawn.
+
+    `limit` draws among the items that are no gold items; those come on top, wherever they are.
+    """
+    generator = random.Random(f"items:{settings.seed}")  # noqa: S311 - a reproducible draw, no secret
+    ordered = sorted(items, key=lambda item: item.id)
+    generator.shuffle(ordered)
+    others = [item for item in ordered if item.id not in gold]
+    drawn = others if settings.limit is None else others[: settings.limit]
+    kept = {*gold, *(item.id for item in drawn)}
+    return tuple(item for item in ordered if item.id in kept), len(drawn) / max(1, len(others))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all tasks of a campaign have in common."""
+
+    settings: CampaignSettings
+    campaign_hash: str
+    guideline_hash: str
+    isolation: Isolation
+    gold: frozenset[str]
+    """Ids of the gold items, which every rater of an arm labels."""
+    probability: float
+    """With which any other item was drawn."""
+
+
+def build_task(item: Item, arm: Arm, frame: Frame, attribution: AttributionRecord | None = None) -> LabelTask:
+    """The item as a task of one arm; `attribution` is what assisted raters see, and None in the blind arm."""
+    settings, gold = frame.settings, item.id in frame.gold
+    return LabelTask(
+        uid=content_hash({"campaign": frame.campaign_hash, "arm": arm, "item": item.id}),
+        item_id=item.id,
+        arm=arm,
+        units=tuple(SpanPart(start=unit.start, end=unit.end) for unit in label_units(item)),
+        segmentation=SEGMENTATION,
+        gold=gold,
+        overlap=len(settings.raters_of(arm)) if gold and settings.assignment == "own" else settings.overlap_of(arm),
+        inclusion_probability=1.0 if gold else frame.probability,
+        isolation=frame.isolation,
+        guideline_hash=frame.guideline_hash,
+        campaign_hash=frame.campaign_hash,
+        suggestion=suggest_units(item, attribution, settings) if attribution is not None else None,
+    )
+
+
+def unit_scores(item: Item, attribution: AttributionRecord) -> NDArray[np.float64]:
+    """Scores of the item's label units, `[unit]`: the highest score of the tokens that overlap each (`max`)."""
+    return project(
+        item.prompt,
+        [Span(start, end) for start, end in zip(attribution.starts, attribution.ends, strict=True)],
+        np.array([score if score is not None else 0.0 for score in attribution.scores], dtype=np.float64),
+        np.array([score is not None for score in attribution.scores], dtype=np.bool_),
+        label_units(item),
+        rule="max",
+    )
+
+
+def suggest_units(item: Item, attribution: AttributionRecord, settings: CampaignSettings) -> SuggestionPart:
+    """What an assisted rater is shown: the top `share` of the units, at least one, or the heat of all.
+
+    Equal scores at the edge are drawn by the seed: taking the first ones would favour the beginning of the text.
+    Heat is the score above zero over the item's highest; where no score is above zero there is none to show, and
+    every unit is equal.
+    """
+    scores = unit_scores(item, attribution)
+    source = {"method": attribution.method, "model": attribution.model, "config_hash": attribution.config_hash}
+    if settings.show == "heat":
+        mass = np.clip(scores, 0.0, None)
+        highest = float(mass.max())
+        return SuggestionPart(**source, heat=tuple((mass / highest if highest else mass).round(4).tolist()))
+    count = max(1, int(settings.share * len(scores) + 0.5))
+    generator = random.Random(f"ties:{settings.seed}:{item.id}")  # noqa: S311 - a reproducible draw, no secret
+    draw = [generator.random() for _ in scores]
+    ranked = sorted(range(len(scores)), key=lambda index: (-scores[index], draw[index]))
+    return SuggestionPart(**source, selected=tuple(sorted(ranked[:count])))
+
+
+def model_version(suggestion: SuggestionPart) -> str:
+    """What Label Studio calls the suggestion: `<method>-<config8>@<model>`."""
+    return f"{suggestion.method}-{suggestion.config_hash}@{suggestion.model}"
+
+
+def payload(item: Item, task: LabelTask, attribution: AttributionRecord | None = None) -> dict[str, Any]:
+    """The task as Label Studio imports it: its data, and in the assisted arm one prediction.
+
+    The prediction's score is the share of the method's mass (scores above zero) on the pre-selected units; with heat
+    the prediction is empty, so that nothing is marked, and names the method with score 1.
+    """
+    suggestion = task.suggestion
+    data = {"uid": task.uid, **page_data(item, suggestion.heat if suggestion else ())}
+    if suggestion is None or attribution is None:
+        return {"data": data}
+    score, result = 1.0, []
+    if suggestion.selected:
+        mass = np.clip(unit_scores(item, attribution), 0.0, None)
+        total = float(mass.sum())
+        score = round(float(mass[list(suggestion.selected)].sum()) / total, 6) if total else 0.0
+        result = [units_region(suggestion.selected)]
+    return {
+        "data": data,
+        "predictions": [{"model_version": model_version(suggestion), "score": score, "result": result}],
+    }
+
+
+def units_region(marked: Iterable[int]) -> dict[str, Any]:
+    """Label Studio's region for marked units."""
+    return {
+        "from_name": UNITS,
+        "to_name": PASSAGE,
+        "type": "choices",
+        "value": {"choices": [str(index) for index in marked]},
+    }
+
+
+def fingerprint(content: Mapping[str, Any]) -> str:
+    """Hash of what one task is on the server: data, and predictions without what the server adds to them."""
+    predictions = [
+        {key: prediction.get(key) for key in ("model_version", "score", "result")}
+        for prediction in content.get("predictions", ())
+    ]
+    return content_hash({"data": content["data"], "predictions": predictions})

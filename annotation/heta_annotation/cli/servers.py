@@ -1,0 +1,63 @@
+"""What the commands of a campaign share: its servers, and progress."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from heta_data.options import folder_flag
+
+if TYPE_CHECKING:
+    from heta_annotation.studio.connection import Connection
+    from heta_data.records import Arm
+    from heta_data.workspace import Workspace
+
+
+def pushed_arms(workspace: "Workspace") -> "list[Arm]":
+    """The arms that have a project; one line where nothing was pushed from this folder."""
+    from heta_annotation.campaign.ledger import open_existing
+
+    with open_existing(workspace.ledger) as ledger:
+        return ledger.arms()
+
+
+def running(workspace: "Workspace") -> set[str]:
+    """Names of the folder's servers that are up."""
+    from heta_annotation.studio import local
+
+    return {server.name for server in local.status(workspace) if server.state == "up"}
+
+
+def connect(workspace: "Workspace", arms: "Sequence[Arm]") -> "dict[Arm, Connection]":
+    """The running server of each arm; one line naming all that are down."""
+    from heta_annotation.errors import ServerUnavailable
+    from heta_annotation.studio import local
+
+    up = running(workspace)
+    if down := [arm for arm in arms if arm not in up]:
+        raise ServerUnavailable(
+            f"no Label Studio is running for arm {' and '.join(down)}: "
+            f"`heta studio start {' '.join(down)}{folder_flag(workspace.root)}`"
+        )
+    return {arm: local.connect(workspace, arm) for arm in arms}
+
+
+@contextmanager
+def bar(doing: str) -> "Iterator[Callable[[Arm, int, int], None] | None]":
+    """A progress bar per arm on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bars:
+        lines: dict[str, TaskID] = {}
+
+        def show(arm: "Arm", done: int, total: int) -> None:
+            if arm not in lines:
+                lines[arm] = bars.add_task(f"{doing} {arm}", total=total)
+            bars.update(lines[arm], completed=done)
+
+        yield show

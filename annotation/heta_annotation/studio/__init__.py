@@ -1,0 +1,1 @@
+"""Label Studio servers: installed, started and reached."""
