@@ -129,7 +129,7 @@ def project_of(folder: Workspace, queue: str) -> int:
     from heta_annotation.campaign.ledger import open_existing
 
     with open_existing(folder.ledger) as ledger:
-        (number,) = [row.number for row in ledger.projects() if row.queue == queue]
+        number = ledger.project(queue)
     assert number is not None
     return number
 

@@ -63,6 +63,7 @@ class Reader:
         raters: who labels there.
         items: the folder's items by id.
         phase: what the queue is for; adjudicators have another page.
+        consent: pseudonym -> hash of the text that the rater has agreed to.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Reader:
         raters: Sequence[Rater],
         items: Mapping[str, Item],
         phase: Phase = "label",
+        consent: Mapping[str, str] | None = None,
     ) -> None:
         self.arm = arm
         self.server = server
@@ -83,6 +85,7 @@ class Reader:
         self.raters = {rater.account: rater for rater in raters}
         self.items = items
         self.phase = phase
+        self.consent = consent or {}
 
     def read(self, task: Mapping[str, Any], annotation: Mapping[str, Any]) -> TokenLabels | QuarantinedAnnotation:
         """Labels, or the annotation with every reason that speaks against it.
@@ -161,6 +164,7 @@ class Reader:
             cannot_tell=cannot_tell,
             skipped=bool(annotation["was_cancelled"]),
             seconds=float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else None,
+            consent_version=self.consent.get(rater.pseudonym),
             campaign_hash=pushed.task.campaign_hash,
             isolation=pushed.task.isolation,
             origin=LabelOrigin(

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from heta_annotation.campaign.queues import rater_of
 from heta_annotation.campaign.settings import email_of
-from heta_annotation.errors import ExportError, ServerUnavailable
+from heta_annotation.errors import ExportError, NotFound, ServerUnavailable
 from heta_annotation.studio.accounts import Account
 from heta_annotation.studio.connection import Connection, api_errors
 from heta_data.records import Arm, content_hash
@@ -145,6 +146,16 @@ class CampaignClient:
         """Remove one task."""
         with api_errors(self.connection, f"removing task {task}"):
             self._sdk.tasks.delete(str(task))
+
+    def delete_project(self, project: int) -> None:
+        """Remove a project with all that is in it; nothing where it is gone already."""
+        with suppress(NotFound), api_errors(self.connection, f"removing project {project}"):
+            self._sdk.projects.delete(project)
+
+    def delete_annotation(self, annotation: int) -> None:
+        """Remove one annotation; nothing where it is gone already."""
+        with suppress(NotFound), api_errors(self.connection, f"removing annotation {annotation}"):
+            self._sdk.annotations.delete(annotation)
 
     def export(self, project: int) -> list[dict[str, Any]]:
         """Every task that has annotations, with them and its data, as Label Studio exports it."""

@@ -40,6 +40,14 @@ def load_controls(
     return known, problems
 
 
+def draw_practice(controls: Sequence[str], settings: CampaignSettings, where: str) -> tuple[list[str], list[str]]:
+    """Which of the gold items are for practice, in the order in which they are shown, and what is wrong with that."""
+    if settings.practice > len(controls):
+        return [], [f"practice = {settings.practice}, and {where} holds {len(controls)} gold items: add some"]
+    draw = random.Random(f"practice:{settings.seed}")  # noqa: S311 - a reproducible draw, no secret
+    return draw.sample(sorted(controls), settings.practice), []
+
+
 def draw_gold(
     controls: Sequence[str], settings: CampaignSettings, items: int, where: str
 ) -> tuple[frozenset[str], list[str]]:

@@ -7,18 +7,20 @@ written down before it is sent. Snapshots of pulled annotations are only ever ad
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
-from heta.errors import HetaError
-from heta_annotation.campaign.queues import Phase, Queue, rater_of
-from heta_annotation.campaign.settings import email_of
+from heta_annotation.campaign.entries import Campaign as Campaign
+from heta_annotation.campaign.entries import CampaignChanged as CampaignChanged
+from heta_annotation.campaign.entries import Project as Project
+from heta_annotation.campaign.entries import Pushed as Pushed
+from heta_annotation.campaign.entries import Rater as Rater
+from heta_annotation.campaign.entries import Role as Role
+from heta_annotation.campaign.queues import Phase, Queue
+from heta_annotation.campaign.standing import WITHDRAWN, Standings, now
 from heta_data.errors import IntegrityError
 from heta_data.jsonl import dump_line, parse_line
-from heta_data.records import Arm, LabelTask, RaterKind, canonical_json, content_hash
+from heta_data.records import Arm, LabelTask, canonical_json, content_hash
 
 VERSION = 2
 _SCHEMA = """
@@ -39,6 +41,7 @@ CREATE TABLE practice (arm TEXT NOT NULL, pseudonym TEXT NOT NULL, score REAL NO
                        seen_at TEXT NOT NULL, PRIMARY KEY (arm, pseudonym));
 CREATE TABLE withdrawal (arm TEXT NOT NULL, pseudonym TEXT NOT NULL, withdrawn_at TEXT NOT NULL,
                          PRIMARY KEY (arm, pseudonym));
+CREATE TABLE closing (id INTEGER PRIMARY KEY CHECK (id = 1), closed_at TEXT NOT NULL, digest TEXT NOT NULL);
 CREATE TABLE snapshot (queue TEXT NOT NULL, annotation INTEGER NOT NULL, hash TEXT NOT NULL, raw TEXT NOT NULL,
                        seen_at TEXT NOT NULL, PRIMARY KEY (queue, annotation, hash));
 CREATE TRIGGER snapshot_stays BEFORE UPDATE ON snapshot BEGIN SELECT RAISE(ABORT, 'snapshots are only added'); END;
@@ -46,75 +49,7 @@ CREATE TRIGGER snapshot_kept BEFORE DELETE ON snapshot BEGIN SELECT RAISE(ABORT,
 """
 
 
-Role = Literal["rater", "adjudicator"]
-
-
-class CampaignChanged(HetaError):
-    """The folder no longer describes the campaign that was pushed."""
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """A campaign as it was first pushed."""
-
-    hash: str
-    settings: Mapping[str, Any]
-    """The table [campaign] with its defaults."""
-    guideline: str
-    """Its text, Markdown."""
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """A task as it was sent, or is about to be."""
-
-    uid: str
-    content: Mapping[str, Any]
-    """Data and predictions as sent."""
-    hash: str
-    remote: int | None
-    """Label Studio's task number in the queue asked for, once its arrival is confirmed."""
-    record: str = field(repr=False)
-    """The `LabelTask` as a line of JSON, empty for a page that shows no item."""
-
-    @cached_property
-    def task(self) -> LabelTask:
-        """What was meant."""
-        return parse_line(self.record, LabelTask, f"task {self.uid}")
-
-
-@dataclass(frozen=True)
-class Project:
-    """A queue's project, as far as it exists."""
-
-    queue: str
-    arm: Arm
-    phase: Phase
-    server: str
-    number: int | None
-    """Label Studio's number; None before the project is made."""
-
-    @property
-    def rater(self) -> str | None:
-        """Whose queue it is; None for a shared one."""
-        return rater_of(self.queue)
-
-
-@dataclass(frozen=True)
-class Rater:
-    """Who labels in an arm."""
-
-    arm: Arm
-    pseudonym: str
-    kind: RaterKind
-    account: int
-    """Label Studio's user number on that arm's server."""
-    role: Role = "rater"
-
-    @property
-    def email(self) -> str:
-        """The log-in."""
-        return email_of(self.pseudonym)
+ARMS: tuple[Arm, ...] = get_args(Arm)
 
 
 class Ledger:
@@ -146,6 +81,11 @@ class Ledger:
             # One transaction: a process killed here leaves an empty file, not half a ledger.
             self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
 
+    @property
+    def standings(self) -> Standings:
+        """Where raters stand: who has agreed, practised, withdrawn."""
+        return Standings(self._db)
+
     def __enter__(self) -> "Ledger":
         return self
 
@@ -163,8 +103,21 @@ class Ledger:
         """Write the campaign down; nothing if it is there already."""
         self._db.execute(
             "INSERT OR IGNORE INTO campaign VALUES (?, ?, ?, ?)",
-            (campaign_hash, canonical_json(settings), guideline, _now()),
+            (campaign_hash, canonical_json(settings), guideline, now()),
         )
+
+    def close(self, digest: str) -> None:
+        """Note that the campaign ends with labels of that digest; nothing if it has ended already."""
+        self._db.execute("INSERT OR IGNORE INTO closing VALUES (1, ?, ?)", (now(), digest))
+
+    def closing(self) -> tuple[str, str] | None:
+        """When the campaign was closed, and the digest of its labels; None while it is open."""
+        row = self._db.execute("SELECT closed_at, digest FROM closing").fetchone()
+        return (row[0], row[1]) if row else None
+
+    def amend_closing(self, digest: str) -> None:
+        """Labels of a closed campaign were taken back by their rater: what is left has another digest."""
+        self._db.execute("UPDATE closing SET digest = ?", (digest,))
 
     # -- queues and raters ----------------------------------------------------------------------------------------
 
@@ -186,12 +139,19 @@ class Ledger:
         self._db.execute("UPDATE queue SET project = ?, page = ? WHERE name = ?", (project, page, queue))
 
     def projects(self, arm: Arm | None = None, phase: Phase = "label") -> list[Project]:
-        """Every queue of one phase, of one arm or all, by name."""
+        """Every queue of one phase, of one arm or all, by name; those of raters who have withdrawn are none."""
         rows = self._db.execute(
             "SELECT name, arm, phase, server, project FROM queue WHERE ? IN (arm, '') AND phase = ? ORDER BY name",
             (arm or "", phase),
         )
-        return [Project(*row) for row in rows]
+        gone = {(name, rater) for name in ARMS for rater in self.standings.withdrawn(name)}
+        found = [Project(*row) for row in rows]
+        return [project for project in found if (project.arm, project.rater) not in gone]
+
+    def project(self, queue: str) -> int | None:
+        """Label Studio's number of a queue's project; None before it is made."""
+        row = self._db.execute("SELECT project FROM queue WHERE name = ?", (queue,)).fetchone()
+        return row[0] if row else None
 
     def page(self, queue: str) -> str:
         """Hash of the page that the queue's project was made with."""
@@ -228,7 +188,7 @@ class Ledger:
         if row is None:
             self._db.execute(
                 "INSERT INTO rater VALUES (?, ?, ?, ?, ?, ?)",
-                (rater.arm, rater.pseudonym, rater.kind, rater.account, rater.role, _now()),
+                (rater.arm, rater.pseudonym, rater.kind, rater.account, rater.role, now()),
             )
         elif tuple(row) != (rater.kind, rater.account, rater.role):
             raise CampaignChanged(
@@ -249,6 +209,11 @@ class Ledger:
             uid: Pushed(uid, json.loads(content), digest, remote, record)
             for uid, record, content, digest, remote in rows
         }
+
+    def places(self, queue: str) -> list[str]:
+        """Uids of the queue's tasks, in the order in which they are shown."""
+        rows = self._db.execute("SELECT uid FROM place WHERE queue = ? ORDER BY position", (queue,))
+        return [row[0] for row in rows]
 
     def planned(self, arm: Arm, phase: Phase = "label") -> dict[str, LabelTask]:
         """The arm's tasks by uid, in the order of the plan."""
@@ -330,12 +295,14 @@ class Ledger:
         with self._transaction():
             self._db.executemany(
                 "INSERT OR IGNORE INTO snapshot VALUES (?, ?, ?, ?, ?)",
-                [(queue, raw["id"], content_hash(raw), canonical_json(raw), _now()) for raw in annotations],
+                [(queue, raw["id"], content_hash(raw), canonical_json(raw), now()) for raw in annotations],
             )
 
     def seen(self, queue: str) -> set[int]:
         """Numbers of all annotations ever pulled from a queue."""
-        rows = self._db.execute("SELECT DISTINCT annotation FROM snapshot WHERE queue = ?", (queue,))
+        rows = self._db.execute(
+            "SELECT DISTINCT annotation FROM snapshot WHERE queue = ? AND hash <> ?", (queue, WITHDRAWN)
+        )
         return {row[0] for row in rows}
 
     def changed(self, queue: str) -> set[int]:
@@ -378,5 +345,14 @@ def open_existing(path: Path) -> Ledger:
     return Ledger(path)
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def check_open(ledger: Ledger) -> None:
+    """Refuse to change a campaign that is closed.
+
+    Raises:
+        CampaignChanged: it is.
+    """
+    if (closing := ledger.closing()) is not None:
+        raise CampaignChanged(
+            f"{ledger.path}: the campaign was closed at {closing[0]}, and its labels stay as they are; begin a new "
+            "campaign in a new folder"
+        )

@@ -14,13 +14,13 @@ from heta_data.workspace import Workspace
 def write_logins(
     workspace: Workspace,
     connection: Connection,
-    projects: Mapping[str, int],
+    projects: Mapping[str, int | None],
     accounts: Mapping[str, Account],
     name: str = "raters.csv",
 ) -> Path:
     """Write `studio/<server>/<name>`, for the user alone: rater, address, e-mail, password, and where to label.
 
-    `projects` says for each e-mail in which project.
+    `projects` says for each e-mail in which project; who has several, one after the other, gets the list of them.
 
     The address of a local server holds its port; a push after a restart writes the sheet anew.
     """
@@ -29,7 +29,10 @@ def write_logins(
     sheet = csv.writer(text, lineterminator="\n")
     sheet.writerow(["rater", "address", "email", "password", "label_here"])
     for email, account in accounts.items():
-        page = f"{connection.url}/projects/{projects[email]}/data?labeling=1"
+        if email not in projects:
+            continue  # has withdrawn
+        number = projects[email]
+        page = f"{connection.url}/projects/" + ("" if number is None else f"{number}/data?labeling=1")
         sheet.writerow([email.partition("@")[0], connection.url, email, account.password, page])
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     # Opened with its final mode: the passwords are never readable by others, not even for a moment.

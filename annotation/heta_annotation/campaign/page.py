@@ -27,6 +27,9 @@ PASSAGE = "passage"
 CANNOT_TELL = "cannot tell"
 UNDECIDED = "cannot be decided"
 REASON = "reason"
+CONSENT = "consent"
+AGREE = "I agree to take part"
+DECLINE = "I do not agree"
 # Without a hotkey of its own every choice gets one (1-9, 0, q, w ...), and a stray key press marks a word. A key
 # that no keyboard layout types, given to every choice, switches that off.
 _NO_HOTKEY = "ctrl+alt+shift+f9"
@@ -42,6 +45,10 @@ _ADJUDICATE = (
     "Raters do not agree on this text. Each coloured line below a word is one rater who marked it. "
     "Mark the words that a reader needs, as the guideline asks; you need not follow any of them."
 )
+_FEEDBACK = (
+    "This is how your practice went. The blue line below a word is your mark, the orange one is the mark that we "
+    "expected. Compare them, then press Submit; there is nothing to mark here."
+)
 _HEAT = "214,39,40"
 LINES = 6
 """Raters that can be told apart by colour; further ones share colours, and the words say who they are."""
@@ -49,7 +56,7 @@ LINES = 6
 
 @dataclass(frozen=True)
 class Guideline:
-    """The frozen text that every rater reads first."""
+    """A frozen text that every rater reads: the guideline, or what they agree to."""
 
     name: str
     text: str
@@ -65,15 +72,28 @@ def load_guideline(workspace: Workspace, settings: CampaignSettings) -> Guidelin
         ConfigError: the file is missing, empty, or no UTF-8 text.
     """
     if settings.guidelines is None:
-        path, name = _bundled(), "heta-bench default"
-    else:
-        path, name = workspace.root / settings.guidelines, settings.guidelines
+        return _load_text(workspace, "guidelines", _bundled(), "heta-bench default")
+    return _load_text(workspace, "guidelines", workspace.root / settings.guidelines, settings.guidelines)
+
+
+def load_consent(workspace: Workspace, settings: CampaignSettings) -> Guideline | None:
+    """The text that raters have to agree to; None where the settings name none.
+
+    Raises:
+        ConfigError: the file is missing, empty, or no UTF-8 text.
+    """
+    if settings.consent is None:
+        return None
+    return _load_text(workspace, "consent", workspace.root / settings.consent, settings.consent)
+
+
+def _load_text(workspace: Workspace, key: str, path: Path, name: str) -> Guideline:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{workspace.config}:campaign.guidelines: {path} cannot be read as text ({error})") from None
+        raise ConfigError(f"{workspace.config}:campaign.{key}: {path} cannot be read as text ({error})") from None
     if not text.strip():
-        raise ConfigError(f"{workspace.config}:campaign.guidelines: {path} is empty; give a Markdown text")
+        raise ConfigError(f"{workspace.config}:campaign.{key}: {path} is empty; give a Markdown text")
     return Guideline(name, text, render_guideline(text), content_hash(text))
 
 
@@ -106,16 +126,26 @@ def render_adjudication() -> str:
     return _render(_ADJUDICATE, reason=REASON)
 
 
+def render_feedback() -> str:
+    """Label Studio's configuration of the page that shows a rater how the practice went."""
+    return _render(_FEEDBACK, reason=REASON)
+
+
+def render_consent() -> str:
+    """Label Studio's configuration of the page on which a rater agrees to take part, or does not."""
+    return str(_template("consent_page.xml.j2").render(passage=PASSAGE, consent=CONSENT, agree=AGREE, decline=DECLINE))
+
+
 def _render(instruction: str, reason: str = "") -> str:
     return str(
-        _template().render(
+        _template("labelling_page.xml.j2").render(
             instruction=instruction, units=UNITS, verdict=VERDICT, passage=PASSAGE, reason=reason, lines=LINES
         )
     )
 
 
 @cache
-def _template() -> Any:
+def _template(name: str) -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -124,7 +154,7 @@ def _template() -> Any:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    return environment.get_template("labelling_page.xml.j2")
+    return environment.get_template(name)
 
 
 def page_data(item: Item, heat: Sequence[float] = ()) -> dict[str, Any]:

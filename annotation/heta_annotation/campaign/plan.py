@@ -8,14 +8,14 @@ from typing import Any
 from heta.errors import HetaError
 from heta.words import segment_words
 from heta_annotation.campaign.attributions import choose_attributions
-from heta_annotation.campaign.controls import draw_gold, load_controls
-from heta_annotation.campaign.page import Guideline, load_guideline
+from heta_annotation.campaign.controls import draw_gold, draw_practice, load_controls
+from heta_annotation.campaign.page import Guideline, load_consent, load_guideline
 from heta_annotation.campaign.queues import Queue, make_queues
 from heta_annotation.campaign.settings import CampaignSettings, load_settings
 from heta_annotation.campaign.tasks import Frame, build_task, draw_items, payload
 from heta_data.compose import label_units
 from heta_data.jsonl import collect_records
-from heta_data.records import Arm, AttributionRecord, Isolation, Item, LabelTask, content_hash
+from heta_data.records import Arm, AttributionRecord, GoldLabels, Isolation, Item, LabelTask, content_hash
 from heta_data.workspace import Workspace
 
 SECONDS_A_WORD = 0.27
@@ -71,6 +71,12 @@ class Plan:
     """How many the folder holds; more than `items` under a limit."""
     gold: frozenset[str]
     """Ids of the items among them whose labels are known."""
+    consent: Guideline | None
+    """What raters agree to before anything else."""
+    practice: tuple[Item, ...]
+    """What every rater labels first, with feedback, in this order."""
+    known: Mapping[str, GoldLabels]
+    """Known labels, by item id: of gold items and of practice items."""
     units: int
     """What can be marked, over all items."""
     words: dict[str, int]
@@ -114,11 +120,13 @@ def plan(workspace: Workspace) -> Plan:
         ConfigError: heta.toml or the guideline cannot be read. Other problems are collected in the plan.
     """
     settings = load_settings(workspace)
-    guideline = load_guideline(workspace, settings)
+    guideline, consent = load_guideline(workspace, settings), load_consent(workspace, settings)
     there, problems = _read_items(workspace)
     controls, wrong = load_controls(workspace, settings, there)
-    gold, short = draw_gold(sorted(controls), settings, len(there), str(settings.controls))
-    items, probability = draw_items(there, settings, gold)
+    practice, few = draw_practice(list(controls), settings, str(settings.controls))
+    left = sorted(set(controls) - set(practice))
+    gold, short = draw_gold(left, settings, len(there) - len(practice), str(settings.controls))
+    items, probability = draw_items([item for item in there if item.id not in practice], settings, gold)
     problems += [f"item {item.id}: has no word to mark" for item in items if not label_units(item)]
     labelled = tuple(item for item in items if label_units(item))
     attributions: dict[str, AttributionRecord] = {}
@@ -127,7 +135,7 @@ def plan(workspace: Workspace) -> Plan:
         attributions, lacking = choose_attributions(workspace, settings, labelled)
     frame = Frame(
         settings=settings,
-        campaign_hash=_campaign_hash(settings, guideline, items, gold),
+        campaign_hash=_campaign_hash(settings, (guideline, consent), items, gold),
         guideline_hash=guideline.hash,
         isolation="organisation" if settings.assignment == "own" else "server",
         gold=gold,
@@ -143,18 +151,26 @@ def plan(workspace: Workspace) -> Plan:
         units=sum(len(label_units(item)) for item in items),
         words={item.id: _words(item) for item in items},
         arms=tuple(_plan_arm(arm, frame, labelled, attributions) for arm in settings.arms),
-        problems=(*problems, *wrong, *short, *lacking),
+        consent=consent,
+        practice=tuple(item for id_ in practice for item in there if item.id == id_),
+        known=controls,
+        problems=(*problems, *wrong, *few, *short, *lacking),
         notes=tuple(_notes(settings, items, len(there), gold)),
     )
 
 
 def _campaign_hash(
-    settings: CampaignSettings, guideline: Guideline, items: Sequence[Item], gold: frozenset[str]
+    settings: CampaignSettings,
+    texts: tuple[Guideline, Guideline | None],
+    items: Sequence[Item],
+    gold: frozenset[str],
 ) -> str:
+    guideline, consent = texts
     return content_hash(
         {
             "table": settings.model_dump(mode="json"),
             "guideline": guideline.hash,
+            "consent": consent.hash if consent else None,
             "items": sorted(item.id for item in items),
             "gold": sorted(gold),
         }

@@ -4,7 +4,7 @@ Any rater can change or delete anybody's annotation, and Label Studio keeps no h
 seen stays in the ledger, an annotation changed by another account is no label, and one that is gone is reported.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from heta_annotation.studio.accounts import known_accounts
 from heta_annotation.studio.connection import Connection
 from heta_data.errors import IntegrityError
 from heta_data.jsonl import read_records, write_records
-from heta_data.records import Arm, Item, TokenLabels
+from heta_data.records import Arm, Item, TokenLabels, content_hash
 from heta_data.workspace import Workspace
 
 
@@ -77,9 +77,29 @@ def pull(workspace: Workspace, connections: Mapping[Arm, Connection]) -> Pulled:
             key=lambda record: (record.arm, record.item_id, record.rater, record.round, record.campaign_hash),
         )
         refused = sorted((r for one in fetched for r in one.quarantined), key=lambda r: (r.arm, r.annotation))
+        check_unchanged(ledger, [record for one in fetched for record in one.labels])
         write_records(workspace.labels, everything)
         write_records(workspace.quarantine, refused)
     return Pulled(pulled, len(everything))
+
+
+def check_unchanged(ledger: Ledger, labels: Sequence[TokenLabels]) -> None:
+    """Hold a closed campaign to the labels that it was closed with.
+
+    Raises:
+        CampaignChanged: the servers now give others.
+    """
+    closing = ledger.closing()
+    if closing is not None and labels_digest(labels) != closing[1]:
+        raise CampaignChanged(
+            f"{ledger.path}: the campaign was closed at {closing[0]}, and its servers now hold other answers: "
+            "labels.jsonl stays as it was, campaign.sqlite holds what was seen"
+        )
+
+
+def labels_digest(labels: Iterable[TokenLabels]) -> str:
+    """Hash over what was answered, whatever the order."""
+    return content_hash(sorted(record.fingerprint() for record in labels))
 
 
 def _pushed_arms(ledger: Ledger) -> tuple[str, list[Arm]]:
@@ -135,8 +155,15 @@ def _fetch_queue(
         raise IntegrityError(f"{ledger.path}: queue {row.queue} has no project")
     raters = [rater for rater in ledger.raters(row.arm) if row.rater in (None, rater.pseudonym)]
     tasks = client.export(row.number)
+    agreed = {rater.pseudonym: ledger.standings.of(row.arm, rater.pseudonym).consent_version for rater in raters}
     reader = Reader(
-        row.arm, client.connection.name, row.number, tasks=ledger.tasks(row.queue), raters=raters, items=items
+        row.arm,
+        client.connection.name,
+        row.number,
+        tasks=ledger.tasks(row.queue),
+        raters=raters,
+        items=items,
+        consent={rater: version for rater, version in agreed.items() if version is not None},
     )
     answers: list[TokenLabels] = []
     refused: list[QuarantinedAnnotation] = []

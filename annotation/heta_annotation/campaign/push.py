@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker, queue_connection, require_servers
-from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, open_existing
+from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, check_open, open_existing
 from heta_annotation.campaign.logins import write_logins
 from heta_annotation.campaign.page import render_page
 from heta_annotation.campaign.plan import ArmPlan, Plan, plan
-from heta_annotation.campaign.queue_push import PushOptions, QueuePush
+from heta_annotation.campaign.queue_push import PushOptions, QueuePush, QueuePushed
 from heta_annotation.campaign.queues import Queue
 from heta_annotation.campaign.settings import email_of
+from heta_annotation.campaign.stages import Stages
 from heta_annotation.campaign.tasks import fingerprint
 from heta_annotation.errors import LabelStudioError
 from heta_annotation.studio.accounts import Account, create_accounts, known_accounts
@@ -39,6 +40,8 @@ class ArmPushed:
     predictions: int
     """Predictions on the server; 0 in the blind arm."""
     raters: int
+    waiting: Mapping[str, str]
+    """Raters who cannot label yet, with the reason."""
     logins: str
     """File with the raters' log-ins, readable by the user alone."""
     digest: str
@@ -72,6 +75,7 @@ def push(
     planned.check()
     _check_connections(planned, connections)
     with workspace.lock(), Ledger(workspace.ledger) as ledger:
+        check_open(ledger)
         _check_unchanged(ledger, planned)
         ledger.begin(planned.campaign_hash, planned.settings.model_dump(mode="json"), planned.guideline.text)
         return [
@@ -155,6 +159,7 @@ class _ArmPush:
         self.arm = arm
         self.connection = connection
         self.options = options
+        self.accounts: dict[str, Account] = {}
 
     def run(self, progress: Progress | None) -> ArmPushed:
         name = self.arm.arm
@@ -162,42 +167,70 @@ class _ArmPush:
             name,
             [(task, sent, fingerprint(sent)) for task, sent in zip(self.arm.tasks, self.arm.payloads, strict=True)],
         )
-        accounts = self._accounts()
-        total = sum(len(queue.uids) for queue in self.arm.queues)
-        pushed, done = [], 0
-        for queue in self.arm.queues:
-            self.ledger.add_queue(queue, self.connection.name)
-            client = CampaignClient(
-                queue_connection(queue.name, self.connection, accounts), import_seconds=self.options.import_seconds
-            )
-            one = QueuePush(self.ledger, queue.name, client, self.options)
-            tell = None if progress is None else partial(_tell, progress, name, done, total)
-            pushed.append(one.run(self._page(queue), tell))
+        self.accounts = self._accounts()
+        raters = {rater.pseudonym: rater for rater in self.ledger.raters(name)}
+        queues = self._queues()
+        stages = Stages(self.ledger, self.planned, name, self._send, self._reach)
+        total = sum(len(queue.uids) for queue in queues)
+        pushed: dict[str, QueuePushed] = {}
+        waiting: dict[str, str] = {}
+        done = 0
+        for queue in queues:
+            if queue.own and (reason := stages.waiting(raters[queue.raters[0]])):
+                waiting[queue.raters[0]] = reason
+            else:
+                tell = None if progress is None else partial(_tell, progress, name, done, total)
+                pushed[queue.name] = self._send(queue, self._page(queue), tell)
             done += len(queue.uids)
-        projects = {queue.name: one.project for queue, one in zip(self.arm.queues, pushed, strict=True)}
-        logins = write_logins(self.workspace, self.connection, self._labelled_at(projects), accounts)
+        logins = write_logins(self.workspace, self.connection, self._labelled_at(pushed), self.accounts)
         return ArmPushed(
             arm=name,
             url=self.connection.url,
-            projects=tuple(one.project for one in pushed),
-            sent=sum(one.sent for one in pushed),
-            present=sum(one.present for one in pushed),
-            predictions=sum(one.predictions for one in pushed),
-            raters=len(self.arm.raters),
+            projects=tuple(one.project for one in pushed.values()),
+            sent=sum(one.sent for one in pushed.values()),
+            present=sum(one.present for one in pushed.values()),
+            predictions=sum(one.predictions for one in pushed.values()),
+            raters=len(raters),
+            waiting=waiting,
             logins=str(logins),
-            digest=content_hash({queue.name: one.digest for queue, one in zip(self.arm.queues, pushed, strict=True)}),
+            digest=content_hash({queue: one.digest for queue, one in pushed.items()}),
         )
 
-    def _labelled_at(self, projects: Mapping[str, int]) -> dict[str, int]:
-        """E-mail -> project in which that rater labels."""
-        return {email_of(rater): projects[queue.name] for queue in self.arm.queues for rater in queue.raters}
+    def _send(self, queue: Queue, page: ProjectPage, tell: Callable[[int], None] | None = None) -> QueuePushed:
+        self.ledger.add_queue(queue, self.connection.name)
+        return QueuePush(self.ledger, queue.name, self._reach(queue.name), self.options).run(page, tell)
+
+    def _reach(self, queue: str) -> CampaignClient:
+        connection = queue_connection(queue, self.connection, self.accounts)
+        return CampaignClient(connection, import_seconds=self.options.import_seconds)
+
+    def _labelled_at(self, pushed: Mapping[str, QueuePushed]) -> dict[str, int | None]:
+        """E-mail -> project in which that rater labels; None for one who has several, one after the other."""
+        staged = self.planned.consent is not None or bool(self.planned.practice)
+        return {
+            email_of(rater): None if staged else pushed[queue.name].project
+            for queue in self._queues()
+            for rater in queue.raters
+            if staged or queue.name in pushed
+        }
+
+    def _queues(self) -> list[Queue]:
+        """The planned queues, those of raters who came later, and what was added to either."""
+        queues = {queue.name: queue for queue in self.arm.queues}
+        for row in self.ledger.projects(self.arm.arm):
+            uids = tuple(self.ledger.places(row.queue))
+            if row.rater is not None:
+                queues[row.queue] = Queue(row.queue, row.arm, (row.rater,), uids, 1)
+        return list(queues.values())
 
     def _accounts(self) -> dict[str, Account]:
         name = self.arm.arm
-        emails = [email_of(pseudonym) for pseudonym in self.arm.raters]
+        later = [rater.pseudonym for rater in self.ledger.raters(name) if rater.pseudonym not in self.arm.raters]
+        raters = [*self.arm.raters, *later]
+        emails = [email_of(pseudonym) for pseudonym in raters]
         own = self.planned.settings.assignment == "own"
         accounts = create_accounts(self.workspace, self.connection.name, emails, own=own)
-        for pseudonym in self.arm.raters:
+        for pseudonym in raters:
             account = accounts[email_of(pseudonym)]
             self.ledger.add_rater(Rater(name, pseudonym, self.planned.settings.kind, account.id))
         return accounts

@@ -79,7 +79,7 @@ class QueuePush:
 
     def _project(self, page: ProjectPage) -> int:
         """The queue's project: from the ledger, from the server where a run died in between, or a new one."""
-        known = next(row.number for row in self.ledger.projects() if row.queue == self.queue)
+        known = self.ledger.project(self.queue)
         if known is not None:
             try:
                 found = self.client.project_marker(known)

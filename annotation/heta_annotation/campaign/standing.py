@@ -7,6 +7,9 @@ from typing import Any
 
 from heta_data.records import Arm
 
+WITHDRAWN = "withdrawn"
+"""Stands in place of the hash of an answer that was taken back."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -57,7 +60,7 @@ class Standings:
         rows = self._db.execute("SELECT pseudonym FROM withdrawal WHERE arm = ?", (arm,))
         return frozenset(row[0] for row in rows)
 
-    def withdraw(self, arm: Arm, rater: str) -> None:
+    def withdraw(self, arm: Arm, rater: str, account: int) -> None:
         """The rater takes all answers back: what they answered is erased from the snapshots, that they did is kept."""
         queue = f"{arm}/{rater}"
         self._db.execute("BEGIN IMMEDIATE")
@@ -66,8 +69,9 @@ class Standings:
             self._db.execute("DROP TRIGGER snapshot_stays")
             self._db.execute(
                 "UPDATE OR REPLACE snapshot SET raw = json_object('id', annotation, 'withdrawn', json('true')), "
-                "hash = 'withdrawn' WHERE queue = ? OR queue LIKE ? || '/%'",
-                (queue, queue),
+                "hash = ? WHERE queue = ? OR queue LIKE ? || '/%' "
+                "OR (queue = ? AND json_extract(raw, '$.completed_by') = ?)",
+                (WITHDRAWN, queue, queue, arm, account),
             )
             self._db.execute(
                 "CREATE TRIGGER snapshot_stays BEFORE UPDATE ON snapshot "

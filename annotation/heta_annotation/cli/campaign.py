@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heta_annotation.cli.decisions import adjudicate, gold
-from heta_annotation.cli.servers import bar, connect, pushed_arms, running
+from heta_annotation.cli.raters import admit, extend, withdraw
+from heta_annotation.cli.servers import bar, connect, pushed_arms
+from heta_annotation.cli.status import close, status
 from heta_data.options import folder_flag, folder_option, json_option
 
 if TYPE_CHECKING:
     from heta_annotation.campaign.plan import Plan
-    from heta_annotation.campaign.progress import ArmStatus
 
 
 @click.group()
@@ -91,29 +92,11 @@ def push(folder: Path, batch: int, dry_run: bool, as_json: bool) -> None:
             f"  {len(arm.projects)} {'projects' if len(arm.projects) > 1 else 'project'} on {arm.url}\n"
             f"  log-ins of {arm.raters} raters: {arm.logins} (keep it to yourself, hand out one line each)"
         )
+        for rater, reason in arm.waiting.items():
+            click.echo(f"  {rater} waits: {reason}")
+    if any(arm.waiting for arm in pushed):
+        click.echo("Push again later: it lets in whoever is ready by then.")
     click.echo(f"Next: raters open label_here of their line and log in; heta campaign status{folder_flag(folder)}")
-
-
-@campaign.command()
-@folder_option
-@json_option
-def status(folder: Path, as_json: bool) -> None:
-    """Show how far each arm and rater is, and how many items they disagree on.
-
-    \b
-    Example: heta campaign status -C my-benchmark
-    """
-    from heta_annotation.campaign.progress import campaign_status
-    from heta_data.workspace import Workspace
-
-    workspace = Workspace(folder)
-    up = running(workspace)
-    found = campaign_status(workspace, connect(workspace, [arm for arm in pushed_arms(workspace) if arm in up]))
-    if as_json:
-        click.echo(json.dumps([asdict(arm) for arm in found], indent=2))
-        return
-    for arm in found:
-        _say_arm(arm, folder)
 
 
 @campaign.command()
@@ -180,6 +163,8 @@ def simulate(folder: Path, seed: int, dry_run: bool, as_json: bool) -> None:
 
 campaign.add_command(adjudicate)
 campaign.add_command(gold)
+for command in (status, close, extend, admit, withdraw):
+    campaign.add_command(command)
 
 
 def _list(numbers: Sequence[int]) -> str:
@@ -246,20 +231,3 @@ def _plan_document(planned: "Plan") -> dict[str, Any]:
         "notes": planned.notes,
         "problems": planned.problems,
     }
-
-
-def _say_arm(arm: "ArmStatus", folder: Path) -> None:
-    if arm.server == "up":
-        click.echo(f"{arm.arm}: server up, {arm.url}")
-    else:
-        click.echo(f"{arm.arm}: server down, as of the last pull; `heta studio start {arm.arm}{folder_flag(folder)}`")
-    aside = f", {arm.quarantined} quarantined" if arm.quarantined else ""
-    click.echo(
-        f"  {arm.complete} of {arm.tasks} tasks complete, {arm.labels} of {arm.expected} labels{aside}, "
-        f"{len(arm.contested)} items contested"
-    )
-    for rater in arm.raters:
-        click.echo(
-            f"  {rater.rater} ({rater.kind}): {rater.answered} answered, {rater.cannot_tell} cannot tell, "
-            f"{rater.skipped} skipped, {rater.seconds / 60:.1f} min"
-        )

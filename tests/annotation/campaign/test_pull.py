@@ -12,7 +12,7 @@ from heta_annotation.campaign.answers import QuarantinedAnnotation, Reader, plai
 from heta_annotation.campaign.client import CampaignClient
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Pushed, Rater, open_existing
 from heta_annotation.campaign.plan import plan
-from heta_annotation.campaign.progress import campaign_status, contested_items
+from heta_annotation.campaign.progress import campaign_status
 from heta_annotation.campaign.pull import pull
 from heta_annotation.campaign.push import push
 from heta_annotation.campaign.simulate import answer, simulate
@@ -155,22 +155,6 @@ def test_items_that_are_not_what_was_pushed(pushed: Pushed) -> None:
     changed = reader(pushed, {ITEM.id: turned}).read(task, annotation())
     assert isinstance(changed, QuarantinedAnnotation)
     assert "words on the page" in changed.reasons[0]
-
-
-def test_contested_items(pushed: Pushed) -> None:
-    first = read(pushed)
-    assert isinstance(first, TokenLabels)
-
-    def by(rater: str, *marked: int) -> TokenLabels:
-        labels = tuple(1 if i in marked else 0 for i in range(len(first.labels)))
-        return first.model_copy(update={"rater": rater, "labels": labels})
-
-    assert contested_items([by("a", 1, 2)]) == ()
-    # F1 of {1, 2} and {1, 2, 3} is 2*2/5 = 0.8, and a third rater decides on 3; of {1, 2} and {4} it is 0.
-    assert contested_items([by("a", 1, 2), by("b", 1, 2, 3), by("c", 1, 2)]) == ()
-    assert contested_items([by("a", 1, 2), by("b", 1, 2, 3)]) == (ITEM.id,)
-    assert contested_items([by("a", 1, 2), by("b", 4)]) == (ITEM.id,)
-    assert contested_items([by("a"), by("b")]) == ()
 
 
 def test_nothing_was_pushed(tmp_path: Path) -> None:

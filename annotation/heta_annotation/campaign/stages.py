@@ -1,0 +1,200 @@
+"""What comes before labelling: a rater agrees, practises on known items, and sees how that went.
+
+A rater's own queue is only made once the stages before it are behind them, so that pushing again after some time lets
+in whoever is ready. A shared project has no stages: everybody would be in at once.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from heta_annotation.campaign.answers import Reader, plain_annotation
+from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker
+from heta_annotation.campaign.consensus import marked, mean_f1
+from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater
+from heta_annotation.campaign.page import (
+    AGREE,
+    CONSENT,
+    adjudication_data,
+    page_data,
+    render_consent,
+    render_feedback,
+    render_page,
+)
+from heta_annotation.campaign.plan import Plan
+from heta_annotation.campaign.queue_push import QueuePushed
+from heta_annotation.campaign.queues import Phase, Queue
+from heta_annotation.campaign.tasks import fingerprint
+from heta_data.compose import label_units
+from heta_data.records import Arm, Item, LabelTask, SpanPart, TokenLabels, content_hash
+
+Send = Callable[[Queue, ProjectPage], QueuePushed]
+"""Brings a queue and its page to the server."""
+Reach = Callable[[str], CampaignClient]
+"""The client that opens a queue, by its name."""
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The stages of one arm."""
+
+    ledger: Ledger
+    planned: Plan
+    arm: Arm
+    send: Send
+    reach: Reach
+
+    def waiting(self, rater: Rater) -> str:
+        """Why the rater cannot label yet, in words; empty for one who can. Sends what the rater needs next.
+
+        Raises:
+            LabelStudioError: a call failed.
+        """
+        name = rater.pseudonym
+        if self.ledger.standings.of(self.arm, name).withdrawn_at is not None:
+            return "has withdrawn"
+        if self.planned.consent is not None and (reason := self._consent(rater)):
+            return reason
+        if self.planned.practice and (reason := self._practice(rater)):
+            return reason
+        return ""
+
+    def _consent(self, rater: Rater) -> str:
+        text = self.planned.consent
+        if text is None or self.ledger.standings.of(self.arm, rater.pseudonym).agreed:
+            return ""
+        content = {"data": {"uid": self._uid("consent"), "text": text.html}}
+        self.ledger.add_page(self.arm, "consent", content["data"]["uid"], content, fingerprint(content))
+        queue = self._queue(rater, "consent", [content["data"]["uid"]])
+        pushed = self.send(queue, self._page(queue, "please read", render_consent(), ""))
+        agreed = _agreement(self.reach(queue.name).export(pushed.project), rater.account)
+        if agreed is None:
+            return "has not answered the consent page yet"
+        self.ledger.standings.note_consent(self.arm, rater.pseudonym, text.hash, agreed=agreed)
+        return "" if agreed else "does not agree to take part"
+
+    def _practice(self, rater: Rater) -> str:
+        standing = self.ledger.standings.of(self.arm, rater.pseudonym)
+        if standing.passed is None:
+            answers = self._practised(rater)
+            missing = len(self.planned.practice) - len(answers)
+            if missing:
+                return f"practises: {len(answers)} of {len(self.planned.practice)} items done"
+            score = fmean(self._score(item, answers[item.id]) for item in self.planned.practice)
+            passed = score >= self.planned.settings.pass_mark
+            self.ledger.standings.note_practice(self.arm, rater.pseudonym, round(score, 4), passed=passed)
+            self._show_feedback(rater, answers)
+            standing = self.ledger.standings.of(self.arm, rater.pseudonym)
+        if standing.passed:
+            return ""
+        return f"practice score {standing.practice_score:.2f}, pass mark {self.planned.settings.pass_mark:g}"
+
+    def _practised(self, rater: Rater) -> dict[str, TokenLabels]:
+        """The rater's answers to practice items, by item id."""
+        items = {item.id: item for item in self.planned.practice}
+        tasks = [self._task(item) for item in self.planned.practice]
+        contents = [{"data": {"uid": task.uid, **page_data(items[task.item_id])}} for task in tasks]
+        self.ledger.add_tasks(
+            self.arm,
+            [(task, sent, fingerprint(sent)) for task, sent in zip(tasks, contents, strict=True)],
+            "practice",
+        )
+        queue = self._queue(rater, "practice", [task.uid for task in tasks])
+        page = self._page(queue, "practice", render_page(None), self.planned.guideline.html)
+        project = self.send(queue, page).project
+        reader = Reader(self.arm, "", project, tasks=self.ledger.tasks(queue.name), raters=[rater], items=items)
+        found: dict[str, TokenLabels] = {}
+        for task in self.reach(queue.name).export(project):
+            for exported in sorted(task.get("annotations") or (), key=lambda exported: int(exported["id"])):
+                answer = reader.read(task, plain_annotation(exported))
+                if isinstance(answer, TokenLabels) and not answer.skipped:
+                    found[answer.item_id] = answer
+        return found
+
+    def _score(self, item: Item, answer: TokenLabels) -> float:
+        """F1 of the marks with the known labels, in [0, 1]; 0 for `cannot tell`, since the labels are known."""
+        f1 = mean_f1([marked(answer), self._known(item)])
+        return f1 if f1 is not None and answer.answered else 0.0
+
+    def _known(self, item: Item) -> frozenset[int]:
+        return frozenset(index for index, label in enumerate(self.planned.known[item.id].labels) if label)
+
+    def _show_feedback(self, rater: Rater, answers: Mapping[str, TokenLabels]) -> None:
+        uids = []
+        for item in self.planned.practice:
+            uid = self._uid("feedback", rater.pseudonym, item.id)
+            data = adjudication_data(item, [marked(answers[item.id]), self._known(item)], 0)
+            content = {"data": {"uid": uid, **data}}
+            self.ledger.add_page(self.arm, "feedback", uid, content, fingerprint(content))
+            uids.append(uid)
+        queue = self._queue(rater, "feedback", uids)
+        self.send(queue, self._page(queue, "your practice", render_feedback(), self.planned.guideline.html))
+
+    def _task(self, item: Item) -> LabelTask:
+        task = self.planned.arms[0].tasks[0]
+        return task.model_copy(
+            update={
+                "uid": self._uid("practice", item.id),
+                "item_id": item.id,
+                "arm": self.arm,
+                "units": tuple(SpanPart(start=unit.start, end=unit.end) for unit in label_units(item)),
+                "gold": True,
+                "overlap": 1,
+                "inclusion_probability": 1.0,
+                "suggestion": None,
+            }
+        )
+
+    def _queue(self, rater: Rater, phase: Phase, uids: list[str]) -> Queue:
+        return Queue(f"{self.arm}/{rater.pseudonym}/{phase}", self.arm, (rater.pseudonym,), tuple(uids), 1, phase)
+
+    def _page(self, queue: Queue, what: str, label_config: str, instruction: str) -> ProjectPage:
+        return ProjectPage(
+            title=f"{self.planned.settings.name[:34]}: {what}",
+            marker=marker(self.planned.campaign_hash, queue.name),
+            label_config=label_config,
+            instruction=instruction,
+            overlap=1,
+            show_predictions=False,
+        )
+
+    def _uid(self, *parts: str) -> str:
+        return content_hash({"campaign": self.planned.campaign_hash, "arm": self.arm, "page": list(parts)})
+
+
+def admit(ledger: Ledger, pseudonym: str) -> None:
+    """Let a rater label whose practice was not good enough.
+
+    Raises:
+        CampaignChanged: no such rater, or one whose practice is not finished.
+    """
+    for rater in ledger.raters():
+        if rater.pseudonym == pseudonym:
+            score = ledger.standings.of(rater.arm, pseudonym).practice_score
+            if score is None:
+                raise CampaignChanged(f"{pseudonym} has not finished the practice; `heta campaign push` looks again")
+            ledger.standings.note_practice(rater.arm, pseudonym, score, passed=True)
+            return
+    raise CampaignChanged(f"no rater {pseudonym!r} in this campaign")
+
+
+def _agreement(tasks: list[dict[str, Any]], account: int) -> bool | None:
+    """The account's latest answer to the consent page; None before there is one."""
+    answers = sorted(
+        (
+            plain_annotation(exported)
+            for task in tasks
+            for exported in task.get("annotations") or ()
+            if not exported.get("was_cancelled")
+        ),
+        key=lambda annotation: int(annotation["id"]),
+    )
+    chosen = [
+        region["value"]["choices"]
+        for annotation in answers
+        if annotation["completed_by"] == account and annotation["updated_by"] in (None, account)
+        for region in annotation["result"]
+        if region.get("from_name") == CONSENT
+    ]
+    return chosen[-1] == [AGREE] if chosen else None

@@ -1,0 +1,141 @@
+"""`heta campaign status` and `close`: how far it is, on one screen, and how it ends."""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from heta_annotation.cli.servers import connect, pushed_arms, running
+from heta_data.options import folder_flag, folder_option, json_option
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+    from heta_annotation.campaign.progress import ArmStatus, RaterStatus
+    from heta_data.workspace import Workspace
+
+
+@click.command()
+@folder_option
+@click.option("--watch", type=click.FloatRange(1, 3600), metavar="SECONDS", help="Show it again and again.")
+@json_option
+def status(folder: Path, watch: float | None, as_json: bool) -> None:
+    """Show how far each arm and rater is, how raters agree, when it will be done, and who should be looked at.
+
+    \b
+    Example: heta campaign status -C my-benchmark --watch 60
+    """
+    from heta_data.workspace import Workspace
+
+    workspace = Workspace(folder)
+    if as_json:
+        if watch is not None:
+            raise click.UsageError("--watch and --json do not go together: call it again yourself")
+        click.echo(json.dumps([asdict(arm) for arm in _look(workspace)], indent=2))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if watch is None:
+        console.print(_screen(_look(workspace), folder))
+        return
+    from rich.live import Live
+
+    with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
+        while True:
+            live.update(_screen(_look(workspace), folder), refresh=True)
+            time.sleep(watch)
+
+
+def _look(workspace: "Workspace") -> "list[ArmStatus]":
+    from heta_annotation.campaign.progress import campaign_status
+
+    up = running(workspace)
+    return campaign_status(workspace, connect(workspace, [arm for arm in pushed_arms(workspace) if arm in up]))
+
+
+@click.command()
+@folder_option
+@click.option("--incomplete", is_flag=True, help="Close it although answers are missing.")
+@json_option
+def close(folder: Path, incomplete: bool, as_json: bool) -> None:
+    """Fetch everything once more and freeze it: no push afterwards, and a pull only verifies.
+
+    \b
+    Example: heta campaign close -C my-benchmark
+    """
+    from heta_annotation.campaign.closing import close as end
+    from heta_data.workspace import Workspace
+
+    workspace = Workspace(folder)
+    closed = end(workspace, connect(workspace, pushed_arms(workspace)), incomplete=incomplete)
+    if as_json:
+        click.echo(json.dumps(asdict(closed), indent=2))
+        return
+    click.echo(
+        f"closed {closed.closed_at}: {closed.labels} labels ({closed.digest}), {closed.quarantined} in quarantine"
+    )
+    for arm, count in closed.missing.items():
+        click.echo(f"  {count} planned answers of arm {arm} were never given")
+    click.echo(f"Next: heta campaign gold{folder_flag(folder)}; heta evaluate run{folder_flag(folder)}")
+
+
+def _screen(arms: "list[ArmStatus]", folder: Path) -> "Group":
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[Text | Table] = []
+    for arm in arms:
+        start = f"server down, as of the last pull; `heta studio start {arm.arm}{folder_flag(folder)}`"
+        parts.append(Text(f"{arm.arm}: {arm.url if arm.server == 'up' else start}", style="bold"))
+        parts += [Text(f"  {line}") for line in _arm_lines(arm)]
+        parts.append(_raters(arm.raters))
+        for rater in arm.raters:
+            pause = "; pause until somebody has looked" if rater.pause else ""
+            parts += [Text(f"  {rater.rater}: {flag.text}{pause}", style="yellow") for flag in rater.flags]
+    return Group(*parts)
+
+
+def _arm_lines(arm: "ArmStatus") -> list[str]:
+    aside = f", {arm.quarantined} in quarantine" if arm.quarantined else ""
+    lines = [
+        f"{arm.complete} of {arm.tasks} tasks complete, {arm.labels} of {arm.expected} labels, "
+        f"{len(arm.contested)} contested{aside}"
+    ]
+    found = arm.agreement
+    if found.alpha is None:
+        lines.append(f"agreement: none yet ({found.reason})")
+    else:
+        interval = "" if found.low is None or found.high is None else f" [{found.low:.2f}, {found.high:.2f}]"
+        lines.append(f"agreement: alpha {found.alpha:.2f}{interval} on {found.items} items with two answers or more")
+    spent = f"{arm.seconds / 3600:.1f} h of work"
+    left = "" if arm.seconds_left is None else f", about {arm.seconds_left / 3600:.1f} h to go"
+    pace = "" if arm.a_day is None else f"; {arm.a_day:g} answers a day"
+    end = "" if arm.done_at is None else f", done about {arm.done_at[:10]} at that pace"
+    return [*lines, f"{spent}{left}{pace}{end}"]
+
+
+def _raters(raters: "tuple[RaterStatus, ...]") -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 1), show_edge=False)
+    table.add_column("  rater", no_wrap=True)
+    for heading in ("stage", "done", "cannot tell", "skipped", "hours", "practice", "flags"):
+        table.add_column(heading, justify="right" if heading in ("done", "cannot tell", "skipped", "hours") else "left")
+    for rater in raters:
+        dealt = rater.answered + rater.cannot_tell
+        table.add_row(
+            f"  {rater.rater}" + (" (simulated)" if rater.kind == "simulated" else ""),
+            rater.stage,
+            f"{dealt}/{rater.planned}",
+            str(rater.cannot_tell),
+            str(rater.skipped),
+            f"{rater.seconds / 3600:.1f}",
+            "" if rater.practice_score is None else f"{rater.practice_score:.2f}",
+            ", ".join(flag.name for flag in rater.flags),
+        )
+    return table
