@@ -4,8 +4,7 @@ Segmentation `word/1`: UAX #29 word segments that hold a letter, a digit or an e
 grapheme cluster is a word of its own, because those scripts put no blanks between words.
 """
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -36,18 +35,29 @@ def segment_words(text: str, within: Span | None = None) -> tuple[Span, ...]:
 
     `within` keeps the words that lie wholly inside it; the text around still decides where words end.
     """
-    cuts = sorted({0, len(text), *(match.start() for match in _BOUNDARY.finditer(text))})
-    words: list[Span] = []
-    for start, end in pairwise(cuts):
-        piece = text[start:end]
-        if not _CONTENT.search(piece):
-            continue
-        if _UNSPACED.search(piece):
-            clusters = (Span(start + m.start(), start + m.end()) for m in _CLUSTER.finditer(piece))
-            words.extend(span for span in clusters if _CONTENT.search(text[span.start : span.end]))
-        else:
-            words.append(Span(start, end))
-    return tuple(word for word in words if within is None or (within.start <= word.start and word.end <= within.end))
+    if within is None:
+        return tuple(_words(text, 0))
+    # A line feed ends every word (WB3a, WB3b), so nothing beyond the nearest ones has a say.
+    start = max(0, text.rfind("\n", 0, within.start))
+    end = text.find("\n", within.end)
+    found = _words(text[start : len(text) if end < 0 else end], start)
+    return tuple(word for word in found if within.start <= word.start and word.end <= within.end)
+
+
+def _words(text: str, start: int) -> Iterator[Span]:
+    """Words of `text`, which begins at `start` of something longer."""
+    unspaced = _UNSPACED.search(text) is not None
+    for piece in _BOUNDARY.split(text):
+        end = start + len(piece)
+        # Letters and numbers are the rule, and asking the string itself costs a tenth.
+        if piece.isalnum() or _CONTENT.search(piece):
+            if unspaced and _UNSPACED.search(piece):
+                for cluster in _CLUSTER.finditer(piece):
+                    if _CONTENT.search(cluster.group()):
+                        yield Span(start + cluster.start(), start + cluster.end())
+            else:
+                yield Span(start, end)
+        start = end
 
 
 def project(
@@ -74,11 +84,11 @@ def project(
     Returns:
         `[unit]`, NaN-free; a unit that no scored span overlaps gets the lowest score there is (0 if all are above).
     """
-    bare = [_strip(text, span) for span in spans]
-    floor = min(0.0, float(scores[scored].min())) if scored.any() else 0.0
-    result = np.full(len(units), floor)
+    bare = np.array([_strip(text, span) for span in spans], dtype=np.int64).reshape(-1, 2)[scored]
+    starts, ends, values = bare[:, 0], bare[:, 1], scores[scored]
+    result = np.full(len(units), min(0.0, float(values.min(initial=0.0))))
     for index, unit in enumerate(units):
-        hits = [float(scores[i]) for i, span in enumerate(bare) if scored[i] and span.overlaps(unit)]
+        hits = values[(starts < unit.end) & (unit.start < ends)].tolist()
         if hits:
             result[index] = _RULES[rule](hits)
     return result

@@ -10,6 +10,7 @@ front show the form. They stay in the record under the role `example` and are ne
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 from heta.errors import InputError
@@ -115,11 +116,13 @@ def unscored_spans(item: Item) -> tuple[Span, ...]:
 
 def label_units(item: Item) -> tuple[Span, ...]:
     """The words of the evidence and distractor segments, in order: what raters mark and alignment is computed on."""
-    return tuple(
-        word
-        for segment in item.spans("evidence", "distractor")
-        for word in segment_words(item.prompt, within=Span(segment.start, segment.end))
-    )
+    return _units(item.prompt, tuple(Span(s.start, s.end) for s in item.spans("evidence", "distractor")))
+
+
+@lru_cache(maxsize=64)
+def _units(prompt: str, segments: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Kept for a while: the same item is asked for its units several times in a row."""
+    return tuple(word for segment in segments for word in segment_words(prompt, within=segment))
 
 
 def prompt_without(item: Item, *roles: Role) -> str:

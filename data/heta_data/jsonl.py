@@ -75,7 +75,7 @@ def read_records(path: Path, record_type: type[R]) -> Iterator[R]:
     Raises:
         RecordError: the file is missing or not UTF-8, or a line cannot be read.
     """
-    for number, line in _lines(path):
+    for number, _, line in _lines(path):
         yield _parse_bytes(line, record_type, f"{path}:{number}")
 
 
@@ -86,15 +86,38 @@ def collect_records(path: Path, record_type: type[R], *, remedy: str | None = No
     """
     records: list[R] = []
     problems: list[str] = []
-    try:
-        for number, line in _lines(path):
-            try:
-                records.append(_parse_bytes(line, record_type, f"{path}:{number}", remedy))
-            except RecordError as error:
-                problems.append(str(error))
-    except RecordError as error:
-        problems.append(str(error))
+    for _, found in scan_records(path, record_type, remedy=remedy):
+        if isinstance(found, str):
+            problems.append(found)
+        else:
+            records.append(found)
     return records, problems
+
+
+def scan_records(path: Path, record_type: type[R], *, remedy: str | None = None) -> Iterator[tuple[int, R | str]]:
+    """Every line in order: the byte at which it begins, and its record or what is wrong with it."""
+    try:
+        for number, start, line in _lines(path):
+            try:
+                yield start, _parse_bytes(line, record_type, f"{path}:{number}", remedy)
+            except RecordError as error:
+                yield start, str(error)
+    except RecordError as error:
+        yield 0, str(error)
+
+
+def record_at(path: Path, record_type: type[R], start: int) -> R:
+    """The record of the line that begins at that byte, as `scan_records` told it.
+
+    Raises:
+        RecordError: there is no such record any more.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            return _parse_bytes(file.readline(), record_type, f"{path}:byte {start}")
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def write_records(path: Path, records: Iterable[Record]) -> int:
@@ -160,13 +183,15 @@ def drop_unfinished_line(path: Path) -> int:
     return dropped
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines that are not blank, as bytes: a byte that is no UTF-8 then has a line number."""
+def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """Lines that are not blank: number, first byte, and bytes: one that is no UTF-8 then has a line number."""
+    start = 0
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    yield number, line
+                    yield number, start, line
+                start += len(line)
     except FileNotFoundError:
         raise RecordError(f"{path}: no such file") from None
     except IsADirectoryError:

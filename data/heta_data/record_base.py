@@ -24,7 +24,12 @@ def canonical_json(value: object) -> str:
 
 def content_hash(value: object, digits: int = 16) -> str:
     """First `digits` hexadecimal digits of the sha256 over `canonical_json(value)`."""
-    return hashlib.sha256(canonical_json(value).encode("utf-8")).hexdigest()[:digits]
+    return text_hash(canonical_json(value), digits)
+
+
+def text_hash(text: str, digits: int = 16) -> str:
+    """The same over canonical JSON that is written already."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:digits]
 
 
 def _plain_json(value: dict[str, Any]) -> dict[str, Any]:

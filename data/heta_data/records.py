@@ -17,6 +17,7 @@ from heta_data.record_base import SpanPart as SpanPart
 from heta_data.record_base import canonical_json as canonical_json
 from heta_data.record_base import check_rows, check_units
 from heta_data.record_base import content_hash as content_hash
+from heta_data.record_base import text_hash as text_hash
 
 Role = Literal["example", "evidence", "distractor", "separator", "question", "other"]
 """`example`: worked examples shown to the model, never scored or labelled; `separator`: glue between segments."""

@@ -18,7 +18,6 @@ from heta_annotation.campaign.pull import fetch_arm
 from heta_annotation.campaign.queue_push import PushOptions, QueuePush
 from heta_annotation.campaign.queues import Phase, Queue, deal
 from heta_annotation.campaign.settings import email_of
-from heta_annotation.campaign.tasks import fingerprint
 from heta_annotation.studio.accounts import create_accounts
 from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import read_records
@@ -139,9 +138,7 @@ class _Round:
             task.uid: {"data": {"uid": task.uid, **self._data(items[item], found)}}
             for (item, task), found in zip(tasks.items(), fresh, strict=True)
         }
-        self.ledger.add_tasks(
-            ARM, [(task, contents[task.uid], fingerprint(contents[task.uid])) for task in tasks.values()], PHASE
-        )
+        self.ledger.add_tasks(ARM, [(task, contents[task.uid]) for task in tasks.values()], PHASE)
         dealt = deal(sorted(contents), adjudicators, 1, seed=self.campaign.hash, twins={})
         sent = present = 0
         projects: dict[str, int] = {}

@@ -1,7 +1,8 @@
 """The handful of Label Studio calls a campaign makes, through the SDK, with our own errors and plain return values."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from heta_annotation.campaign.queues import rater_of
 from heta_annotation.campaign.settings import email_of
+from heta_annotation.campaign.transport import again, get_json, post_json
 from heta_annotation.errors import ExportError, NotFound, ServerUnavailable
 from heta_annotation.studio.accounts import Account
 from heta_annotation.studio.connection import Connection, api_errors
-from heta_data.records import Arm, content_hash
+from heta_data.records import Arm, canonical_json, content_hash
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 IMPORT_SECONDS = 600.0
 """How long an import may take before we stop waiting; the server may still complete it."""
 READ_SECONDS = 300.0
-PAGE_SIZE = 1000
+PAGE_SIZE = 250
+"""Tasks a page: some 5 MB."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,15 @@ class RemoteTask:
     annotations: int
     """Submitted and skipped ones."""
     predictions: int
+
+
+@dataclass(frozen=True)
+class ProjectState:
+    """What a project is on the server."""
+
+    description: str
+    """Holds the marker."""
+    label_config: str
 
 
 @dataclass(frozen=True)
@@ -66,19 +78,28 @@ class CampaignClient:
     def find_project(self, marker: str) -> int | None:
         """The project that holds `marker` in its description, None where there is none."""
         with api_errors(self.connection, "listing projects"):
-            for project in self._sdk.projects.list(page_size=100):
-                if marker in (project.description or ""):
-                    return int(project.id)
+            return again(lambda: self._find(marker))
+
+    def _find(self, marker: str) -> int | None:
+        for project in self._sdk.projects.list(page_size=100):
+            if marker in (project.description or ""):
+                return int(project.id)
         return None
 
-    def project_marker(self, project: int) -> str:
-        """The description of a project.
+    def project(self, project: int) -> ProjectState:
+        """A project as it is now.
 
         Raises:
             NotFound: it is not there.
         """
         with api_errors(self.connection, f"looking at project {project}"):
-            return str(self._sdk.projects.get(project).description or "")
+            found = again(lambda: self._sdk.projects.get(project))
+        return ProjectState(str(found.description or ""), str(found.label_config or ""))
+
+    def put_page(self, project: int, label_config: str) -> None:
+        """Give a project that labelling page."""
+        with api_errors(self.connection, f"changing the page of project {project}"):
+            self._sdk.projects.update(project, label_config=label_config)
 
     def create_project(self, page: ProjectPage) -> int:
         """A new project; its number."""
@@ -98,49 +119,64 @@ class CampaignClient:
         return int(made.id)
 
     def tasks(self, project: int) -> list[RemoteTask]:
-        """Every task of a project, by number."""
+        """Every task of a project, by number, all in memory."""
+        return sorted(self.each_task(project), key=lambda task: task.id)
+
+    def each_task(self, project: int) -> Iterator[RemoteTask]:
+        """Every task of a project, one after the other; a page is fetched while the one before is worked on."""
+        with ThreadPoolExecutor(1) as ahead:
+            number, seen = 1, 0
+            waiting: Future[tuple[list[RemoteTask], int]] | None = ahead.submit(self._page, project, number)
+            while waiting is not None:
+                page, total = waiting.result()
+                number, seen = number + 1, seen + len(page)
+                waiting = ahead.submit(self._page, project, number) if page and seen < total else None
+                yield from page
+
+    def _page(self, project: int, number: int) -> tuple[list[RemoteTask], int]:
+        """One page of tasks, and how many there are on all pages."""
         with api_errors(self.connection, "listing tasks"):
-            pager = self._sdk.tasks.list(
+            answer = get_json(
+                self._sdk,
+                "api/tasks/",
                 project=project,
                 include="id,data,total_annotations,cancelled_annotations,total_predictions",
+                page=number,
                 page_size=PAGE_SIZE,
+                resolve_uri=False,
             )
-            found = [
-                RemoteTask(
-                    id=int(task.id),
-                    uid=_uid(task.data),
-                    data=task.data if isinstance(task.data, dict) else {},
-                    annotations=int(task.total_annotations or 0) + int(task.cancelled_annotations or 0),
-                    predictions=int(task.total_predictions or 0),
-                )
-                for task in pager
-            ]
-        return sorted(found, key=lambda task: task.id)
+        return [_remote_task(task) for task in answer["tasks"]], int(answer["total"])
 
     def predictions(self, project: int) -> dict[int, list[dict[str, Any]]]:
-        """Predictions by task number: model_version, score and result of each."""
+        """Predictions by task number: id, model_version, score and result of each."""
         with api_errors(self.connection, "listing predictions"):
-            listed = self._sdk.predictions.list(project=project)
+            listed = get_json(self._sdk, "api/predictions/", project=project)
         found: dict[int, list[dict[str, Any]]] = {}
         for prediction in listed:
-            plain = prediction.model_dump(mode="json")
-            entry = {key: plain.get(key) for key in ("id", "model_version", "score", "result")}
-            found.setdefault(int(plain["task"]), []).append(entry)
+            entry = {key: prediction.get(key) for key in ("id", "model_version", "score", "result")}
+            found.setdefault(int(prediction["task"]), []).append(entry)
         return found
 
-    def import_tasks(self, project: int, payloads: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-        """Send tasks once; how many tasks and predictions the server says it made.
+    def import_tasks(self, project: int, payloads: Sequence[Mapping[str, Any] | str]) -> tuple[int, int]:
+        """Send tasks once, as they are or as JSON; how many tasks and predictions the server says it made.
 
         Raises:
             ServerUnavailable: no answer, which does not mean that nothing was made.
         """
+        texts = [payload if isinstance(payload, str) else canonical_json(payload) for payload in payloads]
         with api_errors(self.connection, f"sending {len(payloads)} tasks"):
-            answer = self._sdk.projects.import_tasks(
-                project,
-                request=list(payloads),
-                request_options={"timeout_in_seconds": self.import_seconds, "max_retries": 0},
+            answer = post_json(
+                self._sdk, f"api/projects/{project}/import", f"[{','.join(texts)}]", seconds=self.import_seconds
             )
-        return int(answer.task_count or 0), int(getattr(answer, "prediction_count", 0) or 0)
+        return int(answer.get("task_count") or 0), int(answer.get("prediction_count") or 0)
+
+    def replace_predictions(self, task: int, there: Sequence[int], wanted: Sequence[Mapping[str, Any]]) -> None:
+        """Remove the predictions `there` of a task by their numbers, and give it those it should have."""
+        with api_errors(self.connection, f"replacing the predictions of task {task}"):
+            for number in there:
+                self._sdk.predictions.delete(number)
+            for prediction in wanted:
+                self._sdk.predictions.create(task=task, **prediction)
 
     def delete_task(self, task: int) -> None:
         """Remove one task."""
@@ -160,8 +196,10 @@ class CampaignClient:
     def export(self, project: int) -> list[dict[str, Any]]:
         """Every task that has annotations, with them and its data, as Label Studio exports it."""
         with api_errors(self.connection, "exporting annotations"):
-            content = b"".join(
-                self._sdk.projects.exports.download_sync(project, export_type="JSON", download_all_tasks=False)
+            content = again(
+                lambda: b"".join(
+                    self._sdk.projects.exports.download_sync(project, export_type="JSON", download_all_tasks=False)
+                )
             )
         try:
             tasks = json.loads(content)
@@ -203,10 +241,26 @@ def marker(campaign_hash: str, queue: str) -> str:
     return content_hash({"campaign": campaign_hash, "queue": queue})
 
 
+def page_hash(label_config: str) -> str:
+    """What tells a labelling page from another; Label Studio takes white space off its ends."""
+    return content_hash(label_config.strip())
+
+
 def queue_connection(queue: str, connection: Connection, accounts: Mapping[str, Account]) -> Connection:
     """How to reach a queue: a rater's own organisation answers to nobody's token but the rater's."""
     rater = rater_of(queue)
     return replace(connection, token=accounts[email_of(rater)].token) if rater else connection
+
+
+def _remote_task(task: Mapping[str, Any]) -> RemoteTask:
+    data = task.get("data")
+    return RemoteTask(
+        id=int(task["id"]),
+        uid=_uid(data),
+        data=data if isinstance(data, dict) else {},
+        annotations=int(task.get("total_annotations") or 0) + int(task.get("cancelled_annotations") or 0),
+        predictions=int(task.get("total_predictions") or 0),
+    )
 
 
 def _uid(data: object) -> str | None:

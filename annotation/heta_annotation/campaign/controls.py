@@ -1,7 +1,7 @@
 """Gold items: items whose labels are known, hidden among the others to see whether a rater works with care."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from heta_annotation.campaign.settings import CampaignSettings
 from heta_data.compose import label_units
@@ -11,7 +11,7 @@ from heta_data.workspace import Workspace
 
 
 def load_controls(
-    workspace: Workspace, settings: CampaignSettings, items: Sequence[Item]
+    workspace: Workspace, settings: CampaignSettings, items: Mapping[str, Item]
 ) -> tuple[dict[str, GoldLabels], list[str]]:
     """What the file `controls` holds, by item, with everything that is wrong with it; empty where none is named."""
     if settings.controls is None:
@@ -21,10 +21,9 @@ def load_controls(
     if not path.exists():
         return {}, [f"{path}: no such file (`controls` under [campaign]); `heta campaign gold` writes such a file"]
     records, problems = collect_records(path, GoldLabels)
-    by_item = {item.id: item for item in items}
     known: dict[str, GoldLabels] = {}
     for record in records:
-        item = by_item.get(record.item_id)
+        item = items.get(record.item_id)
         if item is None:
             problems.append(f"{path}: gold item {record.item_id} is not in {workspace.items.name}")
         elif record.item_id in known:

@@ -18,6 +18,10 @@ class CampaignChanged(HetaError):
     """The folder no longer describes the campaign that was pushed."""
 
 
+class LedgerError(HetaError):
+    """The ledger cannot be read or written at the moment."""
+
+
 @dataclass(frozen=True)
 class Campaign:
     """A campaign as it was first pushed."""

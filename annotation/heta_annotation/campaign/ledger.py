@@ -6,7 +6,7 @@ written down before it is sent. Snapshots of pulled annotations are only ever ad
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,8 +16,10 @@ from heta_annotation.campaign.entries import Project as Project
 from heta_annotation.campaign.entries import Pushed as Pushed
 from heta_annotation.campaign.entries import Rater as Rater
 from heta_annotation.campaign.entries import Role as Role
+from heta_annotation.campaign.placed import LedgerConnection, QueueTasks
 from heta_annotation.campaign.queues import Phase, Queue
 from heta_annotation.campaign.standing import WITHDRAWN, Standings, now
+from heta_annotation.campaign.tasks import write_content
 from heta_data.errors import IntegrityError
 from heta_data.jsonl import dump_line, parse_line
 from heta_data.records import Arm, LabelTask, canonical_json, content_hash
@@ -63,7 +65,7 @@ class Ledger:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         try:
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
+            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, factory=LedgerConnection)
             self._prepare()
         except sqlite3.DatabaseError as error:
             raise IntegrityError(f"{path}: is no campaign ledger ({error}); restore it from a backup") from None
@@ -198,17 +200,13 @@ class Ledger:
 
     # -- tasks ----------------------------------------------------------------------------------------------------
 
+    def queue(self, name: str) -> QueueTasks:
+        """The queue's tasks and batches; each task is read when it is asked for."""
+        return QueueTasks(self._db, name)
+
     def tasks(self, queue: str) -> dict[str, Pushed]:
-        """The queue's tasks by uid, in the order in which they are shown."""
-        rows = self._db.execute(
-            "SELECT uid, record, content, hash, remote FROM place JOIN task USING (uid) WHERE queue = ? "
-            "ORDER BY place.position",
-            (queue,),
-        )
-        return {
-            uid: Pushed(uid, json.loads(content), digest, remote, record)
-            for uid, record, content, digest, remote in rows
-        }
+        """The queue's tasks by uid, in the order in which they are shown, all in memory."""
+        return dict(self.queue(queue))
 
     def places(self, queue: str) -> list[str]:
         """Uids of the queue's tasks, in the order in which they are shown."""
@@ -232,10 +230,8 @@ class Ledger:
         )
         return {uid: max(task.overlap, queues.get(uid, 0)) for uid, task in self.planned(arm).items()}
 
-    def add_tasks(
-        self, arm: Arm, tasks: Sequence[tuple[LabelTask, Mapping[str, Any], str]], phase: Phase = "label"
-    ) -> None:
-        """Note what will be sent (task, content, hash), all or nothing.
+    def add_tasks(self, arm: Arm, tasks: Iterable[tuple[LabelTask, Mapping[str, Any]]], phase: Phase = "label") -> None:
+        """Note what will be sent (task and content), all or nothing.
 
         Raises:
             CampaignChanged: a uid is there with other content.
@@ -243,50 +239,28 @@ class Ledger:
         known = dict(
             self._db.execute("SELECT uid, hash FROM task WHERE arm = ? AND phase = ?", (arm, phase)).fetchall()
         )
-        changed = [task.uid for task, _, digest in tasks if known.get(task.uid, digest) != digest]
-        if changed:
-            raise CampaignChanged(
-                f"{len(changed)} tasks of arm {arm} would now be sent with other content than at the first push "
-                f"(first: uid {changed[0]}): restore the attributions and the toolkit version of that push, "
-                "or begin a new campaign in a new folder"
-            )
-        rows = [(t.uid, arm, phase, dump_line(t), canonical_json(content), digest) for t, content, digest in tasks]
-        self._note_tasks(rows)
+        changed: list[str] = []
+        with self._transaction():
+            self._note_tasks(_new_rows(arm, phase, tasks, known, changed))
+            if changed:
+                raise CampaignChanged(
+                    f"{len(changed)} tasks of arm {arm} would now be sent with other content than at the first push "
+                    f"(first: uid {changed[0]}): restore the attributions and the toolkit version of that push, "
+                    "or begin a new campaign in a new folder"
+                )
 
-    def add_page(self, arm: Arm, phase: Phase, uid: str, content: Mapping[str, Any], digest: str) -> None:
+    def add_page(self, arm: Arm, phase: Phase, uid: str, content: Mapping[str, Any]) -> None:
         """Note something to send that shows no item."""
-        self._note_tasks([(uid, arm, phase, "", canonical_json(content), digest)])
-
-    def _note_tasks(self, rows: Sequence[tuple[str, Arm, Phase, str, str, str]]) -> None:
         with self._transaction():
-            (there,) = self._db.execute("SELECT COUNT(*) FROM task").fetchone()
-            self._db.executemany(
-                "INSERT OR IGNORE INTO task (uid, arm, phase, record, content, hash, position) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(*row, position) for position, row in enumerate(rows, start=there)],
-            )
+            self._note_tasks([(uid, arm, phase, "", *write_content(content))])
 
-    def confirm(self, queue: str, remote: Mapping[str, int]) -> None:
-        """Note Label Studio's task numbers (uid -> number) after they were read back from the server."""
-        with self._transaction():
-            self._db.executemany(
-                "UPDATE place SET remote = ? WHERE queue = ? AND uid = ?",
-                [(number, queue, uid) for uid, number in remote.items()],
-            )
-
-    def open_batch(self, queue: str, uids: Sequence[str], sent_at: float) -> int:
-        """Note a batch before it is sent; its number comes back."""
-        cursor = self._db.execute("INSERT INTO batch VALUES (NULL, ?, ?, ?, NULL)", (queue, json.dumps(uids), sent_at))
-        return int(cursor.lastrowid or 0)
-
-    def close_batch(self, batch: int, *, landed: bool) -> None:
-        """Note what became of a batch."""
-        self._db.execute("UPDATE batch SET landed = ? WHERE id = ?", (int(landed), batch))
-
-    def open_batches(self, queue: str) -> list[tuple[int, tuple[str, ...], float]]:
-        """Batches (number, uids, time sent) of which nobody knows whether they arrived."""
-        rows = self._db.execute("SELECT id, uids, sent_at FROM batch WHERE queue = ? AND landed IS NULL", (queue,))
-        return [(number, tuple(json.loads(uids)), sent_at) for number, uids, sent_at in rows]
+    def _note_tasks(self, rows: Iterable[tuple[str, Arm, Phase, str, str, str]]) -> None:
+        (there,) = self._db.execute("SELECT COUNT(*) FROM task").fetchone()
+        self._db.executemany(
+            "INSERT OR IGNORE INTO task (uid, arm, phase, record, content, hash, position) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((*row, position) for position, row in enumerate(rows, start=there)),
+        )
 
     # -- annotations ----------------------------------------------------------------------------------------------
 
@@ -331,7 +305,26 @@ class _Transaction:
         self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+        if kind is None:
+            self._db.execute("COMMIT")
+        elif self._db.in_transaction:  # with a full disk SQLite has rolled back already
+            self._db.execute("ROLLBACK")
+
+
+def _new_rows(
+    arm: Arm,
+    phase: Phase,
+    tasks: Iterable[tuple[LabelTask, Mapping[str, Any]]],
+    known: Mapping[str, str],
+    changed: list[str],
+) -> Iterator[tuple[str, Arm, Phase, str, str, str]]:
+    """Rows for tasks that are not there yet; uids of those that are there with other content go to `changed`."""
+    for task, content in tasks:
+        text, digest = write_content(content)
+        if task.uid not in known:
+            yield task.uid, arm, phase, dump_line(task), text, digest
+        elif known[task.uid] != digest:
+            changed.append(task.uid)
 
 
 def open_existing(path: Path) -> Ledger:

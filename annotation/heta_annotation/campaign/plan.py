@@ -3,18 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from heta.errors import HetaError
-from heta.words import segment_words
 from heta_annotation.campaign.attributions import choose_attributions
 from heta_annotation.campaign.controls import draw_gold, draw_practice, load_controls
+from heta_annotation.campaign.outlines import Built, Entry, Outline, outline
 from heta_annotation.campaign.page import Guideline, load_consent, load_guideline
-from heta_annotation.campaign.queues import Queue, make_queues
+from heta_annotation.campaign.queues import Place, Queue, make_queues
 from heta_annotation.campaign.settings import CampaignSettings, load_settings
-from heta_annotation.campaign.tasks import Frame, build_task, draw_items, payload
-from heta_data.compose import label_units
-from heta_data.jsonl import collect_records
+from heta_annotation.campaign.tasks import Frame, build_task, draw_items, payload, task_uid
+from heta_data.record_file import RecordFile
 from heta_data.records import Arm, AttributionRecord, GoldLabels, Isolation, Item, LabelTask, content_hash
 from heta_data.workspace import Workspace
 
@@ -46,10 +46,21 @@ class ArmPlan:
     isolation: Isolation
     sees: str
     """What raters see of an attribution, in words."""
-    tasks: tuple[LabelTask, ...]
+    items: Mapping[str, str] = field(repr=False)
+    """Uid of each task -> id of its item, in the order in which raters get them."""
+    entries: Sequence[Entry] = field(repr=False)
+    """Every task and what Label Studio is sent for it, in that order: made anew each time, from the folder's files."""
     queues: tuple[Queue, ...]
-    payloads: tuple[dict[str, Any], ...] = field(repr=False)
-    """What Label Studio is sent, one per task."""
+
+    @property
+    def tasks(self) -> Sequence[LabelTask]:
+        """The tasks alone."""
+        return Built(self.entries, attrgetter("task"))
+
+    @property
+    def payloads(self) -> Sequence[dict[str, Any]]:
+        """What Label Studio is sent, one per task."""
+        return Built(self.entries, attrgetter("payload"))
 
     @property
     def labels(self) -> int:
@@ -65,7 +76,7 @@ class Plan:
     campaign_hash: str
     """Over the table [campaign], the guideline and the item ids."""
     guideline: Guideline
-    items: tuple[Item, ...]
+    items: tuple[Outline, ...]
     """In the order in which raters get them."""
     items_there: int
     """How many the folder holds; more than `items` under a limit."""
@@ -99,8 +110,7 @@ class Plan:
 
     def queue_hours(self, arm: ArmPlan, queue: Queue) -> float:
         """Working hours that a queue's tasks take one rater who does them all."""
-        item_of = {task.uid: task.item_id for task in arm.tasks}
-        words = sum(self.words[item_of[uid]] for uid in queue.uids)
+        words = sum(self.words[arm.items[uid]] for uid in queue.uids)
         return (words * SECONDS_A_WORD + len(queue.uids) * SECONDS_TO_DECIDE) / 3600
 
     def check(self) -> None:
@@ -121,15 +131,16 @@ def plan(workspace: Workspace) -> Plan:
     """
     settings = load_settings(workspace)
     guideline, consent = load_guideline(workspace, settings), load_consent(workspace, settings)
-    there, problems = _read_items(workspace)
-    controls, wrong = load_controls(workspace, settings, there)
+    file = RecordFile(workspace.items, Item, attrgetter("id"))
+    there, problems = _read_items(file)
+    controls, wrong = load_controls(workspace, settings, file)
     practice, few = draw_practice(list(controls), settings, str(settings.controls))
     left = sorted(set(controls) - set(practice))
     gold, short = draw_gold(left, settings, len(there) - len(practice), str(settings.controls))
     items, probability = draw_items([item for item in there if item.id not in practice], settings, gold)
-    problems += [f"item {item.id}: has no word to mark" for item in items if not label_units(item)]
-    labelled = tuple(item for item in items if label_units(item))
-    attributions: dict[str, AttributionRecord] = {}
+    problems += [f"item {item.id}: has no word to mark" for item in items if not item.units]
+    labelled = tuple(item for item in items if item.units)
+    attributions: Mapping[str, AttributionRecord] = {}
     lacking: list[str] = []
     if "assisted" in settings.arms and labelled:
         attributions, lacking = choose_attributions(workspace, settings, labelled)
@@ -148,11 +159,11 @@ def plan(workspace: Workspace) -> Plan:
         items=items,
         items_there=len(there),
         gold=gold,
-        units=sum(len(label_units(item)) for item in items),
-        words={item.id: _words(item) for item in items},
-        arms=tuple(_plan_arm(arm, frame, labelled, attributions) for arm in settings.arms),
+        units=sum(item.units for item in items),
+        words={item.id: item.words for item in items},
+        arms=tuple(_plan_arm(arm, frame, labelled, file, attributions) for arm in settings.arms),
         consent=consent,
-        practice=tuple(item for id_ in practice for item in there if item.id == id_),
+        practice=tuple(file[id_] for id_ in practice),
         known=controls,
         problems=(*problems, *wrong, *few, *short, *lacking),
         notes=tuple(_notes(settings, items, len(there), gold)),
@@ -162,7 +173,7 @@ def plan(workspace: Workspace) -> Plan:
 def _campaign_hash(
     settings: CampaignSettings,
     texts: tuple[Guideline, Guideline | None],
-    items: Sequence[Item],
+    items: Sequence[Outline],
     gold: frozenset[str],
 ) -> str:
     guideline, consent = texts
@@ -177,27 +188,39 @@ def _campaign_hash(
     )
 
 
-def _plan_arm(arm: Arm, frame: Frame, items: Sequence[Item], attributions: Mapping[str, AttributionRecord]) -> ArmPlan:
+def _plan_arm(
+    arm: Arm,
+    frame: Frame,
+    outlines: Sequence[Outline],
+    items: Mapping[str, Item],
+    attributions: Mapping[str, AttributionRecord],
+) -> ArmPlan:
     """One arm's tasks, what is sent for them, and its queues."""
     settings = frame.settings
-    tasks, payloads, twins = [], [], {}
-    for item in items:
-        attribution = attributions.get(item.id) if arm == "assisted" else None
-        if arm == "assisted" and attribution is None:
-            continue  # named among the problems
+    # An item without an attribution is named among the problems.
+    shown = [item for item in outlines if arm == "blind" or item.id in attributions]
+    uids = {item.id: task_uid(frame.campaign_hash, arm, item.id) for item in shown}
+
+    def build(item_id: str) -> Entry:
+        item = items[item_id]
+        attribution = attributions[item_id] if arm == "assisted" else None
         task = build_task(item, arm, frame, attribution)
-        tasks.append(task)
-        payloads.append(payload(item, task, attribution))
-        twins[task.uid] = (item.source, item.source_id)
+        return Entry(task, payload(item, task, attribution))
+
     return ArmPlan(
         arm=arm,
         raters=settings.raters_of(arm),
         overlap=settings.overlap_of(arm),
         isolation=frame.isolation,
         sees=_sees(arm, settings),
-        tasks=tuple(tasks),
-        queues=make_queues(arm, tasks, settings, twins),
-        payloads=tuple(payloads),
+        items={uid: item_id for item_id, uid in uids.items()},
+        entries=Built(tuple(uids), build),
+        queues=make_queues(
+            arm,
+            [Place(uid, item_id in frame.gold) for item_id, uid in uids.items()],
+            settings,
+            {uids[item.id]: item.row for item in shown},
+        ),
     )
 
 
@@ -209,21 +232,21 @@ def _sees(arm: Arm, settings: CampaignSettings) -> str:
     return f"the top {settings.share:.0%} of the units by {settings.method} (at least one) already marked"
 
 
-def _read_items(workspace: Workspace) -> tuple[list[Item], list[str]]:
-    if not workspace.items.exists():
-        return [], [f"{workspace.items}: no such file; `heta data build` makes it"]
-    items, problems = collect_records(workspace.items, Item)
+def _read_items(file: RecordFile[Item]) -> tuple[list[Outline], list[str]]:
+    if not file.path.exists():
+        return [], [f"{file.path}: no such file; `heta data build` makes it"]
+    items = [outline(item) for item in file.scan()]
+    problems = list(file.problems)
     if not items and not problems:
-        problems = [f"{workspace.items}: holds no item"]
-    twice = [item for item, count in Counter(item.id for item in items).items() if count > 1]
-    return items, problems + [f"{workspace.items}: item {item} stands there twice" for item in twice]
+        problems = [f"{file.path}: holds no item"]
+    return items, problems + [f"{file.path}: item {item} stands there twice" for item in dict.fromkeys(file.twice)]
 
 
-def _notes(settings: CampaignSettings, items: Sequence[Item], there: int, gold: frozenset[str]) -> list[str]:
+def _notes(settings: CampaignSettings, items: Sequence[Outline], there: int, gold: frozenset[str]) -> list[str]:
     notes = []
     if settings.kind == "simulated":
         notes.append("raters are simulated: none of these labels is human")
-    rows = Counter((item.source, item.source_id) for item in items)
+    rows = Counter(item.row for item in items)
     if twins := sum(1 for count in rows.values() if count > 1):
         whom = "a rater" if all(settings.overlap_of(a) == len(settings.raters_of(a)) for a in settings.arms) else "some"
         notes.append(f"{twins} rows stand there in both segment orders: {whom} may read those texts twice")
@@ -234,7 +257,3 @@ def _notes(settings: CampaignSettings, items: Sequence[Item], there: int, gold: 
     if not gold and settings.kind == "human":
         notes.append("no gold items: nothing but agreement will show who works with care (`controls`)")
     return notes
-
-
-def _words(item: Item) -> int:
-    return sum(len(segment_words(text)) for text in (item.question, item.answer)) + len(label_units(item))

@@ -84,7 +84,7 @@ def campaign_status(
     """
     with open_existing(workspace.ledger) as ledger:
         items = {item.id: item for item in read_records(workspace.items, Item)}
-        known, _ = load_controls(workspace, load_settings(workspace), list(items.values()))
+        known, _ = load_controls(workspace, load_settings(workspace), items)
         at = now or datetime.now(UTC)
         return [_arm_status(workspace, ledger, arm, connections.get(arm), items, known, at) for arm in ledger.arms()]
 

@@ -14,7 +14,6 @@ from heta_annotation.campaign.queue_push import PushOptions, QueuePush, QueuePus
 from heta_annotation.campaign.queues import Queue
 from heta_annotation.campaign.settings import email_of
 from heta_annotation.campaign.stages import Stages
-from heta_annotation.campaign.tasks import fingerprint
 from heta_annotation.errors import LabelStudioError
 from heta_annotation.studio.accounts import Account, create_accounts, known_accounts
 from heta_annotation.studio.connection import Connection
@@ -46,12 +45,15 @@ class ArmPushed:
     """File with the raters' log-ins, readable by the user alone."""
     digest: str
     """Hash over every task of every queue as read back (uid, data, predictions): equal for equal content."""
+    oddities: tuple[str, ...] = ()
+    """What was found otherwise than we had left it, and what became of it: one sentence each."""
 
 
 def push(
     workspace: Workspace,
     connections: Mapping[Arm, Connection],
     *,
+    planned: Plan | None = None,
     options: PushOptions | None = None,
     progress: Progress | None = None,
 ) -> list[ArmPushed]:
@@ -60,6 +62,7 @@ def push(
     Args:
         workspace: the campaign's folder.
         connections: one running server for each arm, as `heta_annotation.studio.local.connect` gives them.
+        planned: the folder's plan, where it has been worked out already.
         options: batch size and patience.
         progress: called after every batch.
 
@@ -71,7 +74,7 @@ def push(
         CountMismatch: the server holds something else than was sent. LabelStudioError: a call failed.
     """
     chosen = options or PushOptions()
-    planned = plan(workspace)
+    planned = planned or plan(workspace)
     planned.check()
     _check_connections(planned, connections)
     with workspace.lock(), Ledger(workspace.ledger) as ledger:
@@ -110,7 +113,7 @@ def missing_uids(queue: Queue, planned: Plan, connection: Connection, accounts: 
         return queue.uids
     client = CampaignClient(queue_connection(queue.name, connection, accounts))
     project = client.find_project(marker(planned.campaign_hash, queue.name))
-    there = {task.uid for task in client.tasks(project)} if project is not None else set()
+    there = {task.uid for task in client.each_task(project)} if project is not None else set()
     return [uid for uid in queue.uids if uid not in there]
 
 
@@ -160,13 +163,11 @@ class _ArmPush:
         self.connection = connection
         self.options = options
         self.accounts: dict[str, Account] = {}
+        self.oddities: list[str] = []
 
     def run(self, progress: Progress | None) -> ArmPushed:
         name = self.arm.arm
-        self.ledger.add_tasks(
-            name,
-            [(task, sent, fingerprint(sent)) for task, sent in zip(self.arm.tasks, self.arm.payloads, strict=True)],
-        )
+        self.ledger.add_tasks(name, self.arm.entries)
         self.accounts = self._accounts()
         raters = {rater.pseudonym: rater for rater in self.ledger.raters(name)}
         queues = self._queues()
@@ -194,11 +195,14 @@ class _ArmPush:
             waiting=waiting,
             logins=str(logins),
             digest=content_hash({queue: one.digest for queue, one in pushed.items()}),
+            oddities=tuple(self.oddities),
         )
 
     def _send(self, queue: Queue, page: ProjectPage, tell: Callable[[int], None] | None = None) -> QueuePushed:
         self.ledger.add_queue(queue, self.connection.name)
-        return QueuePush(self.ledger, queue.name, self._reach(queue.name), self.options).run(page, tell)
+        pushed = QueuePush(self.ledger, queue.name, self._reach(queue.name), self.options).run(page, tell)
+        self.oddities += pushed.oddities
+        return pushed
 
     def _reach(self, queue: str) -> CampaignClient:
         connection = queue_connection(queue, self.connection, self.accounts)

@@ -3,25 +3,29 @@
 Label Studio has no notion of a repeated import: the same task sent twice is two tasks, and a request whose client has
 gone is completed all the same. So: what is there is listed before anything is sent; a batch is written down before it
 goes out; where no answer came we look until the batch has arrived, and never send it again in the same run; copies
-that came about in spite of this are removed as long as nobody has labelled them.
+that came about in spite of this are removed as long as nobody has labelled them. What people changed in Label Studio
+is put right where nothing is lost by that, and reported in any case.
 """
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from heta_annotation.campaign.client import IMPORT_SECONDS, CampaignClient, ProjectPage, RemoteTask
-from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Pushed
-from heta_annotation.campaign.tasks import fingerprint
+from heta_annotation.campaign.client import IMPORT_SECONDS, CampaignClient, ProjectPage, ProjectState, page_hash
+from heta_annotation.campaign.ledger import CampaignChanged, Ledger
+from heta_annotation.campaign.read_back import CountMismatch as CountMismatch
+from heta_annotation.campaign.read_back import Found, ReadBack
 from heta_annotation.errors import LabelStudioError, NotFound, ServerUnavailable
 from heta_data.records import content_hash
 
 log = logging.getLogger(__name__)
 
-BATCH = 100
+BATCH = 250
+"""Tasks a request."""
+BATCH_BYTES = 6_000_000
+BATCH_REGIONS = 5_000
+"""The server takes about 1 ms for a region of a prediction."""
 SETTLE_SECONDS = 60.0
 """How long a batch that nobody answers for may still be on its way: a local server takes one to five seconds."""
 _POLL_SECONDS = 0.5
@@ -32,6 +36,7 @@ class PushOptions:
     """How to send; the defaults suit a local server."""
 
     batch: int = BATCH
+    """Tasks a request at most; large ones go in smaller batches."""
     import_seconds: float = IMPORT_SECONDS
     settle_seconds: float = SETTLE_SECONDS
 
@@ -48,10 +53,8 @@ class QueuePushed:
     predictions: int
     digest: str
     """Hash over every task as read back."""
-
-
-class CountMismatch(LabelStudioError):
-    """What is on the server is not what was sent."""
+    oddities: tuple[str, ...] = ()
+    """What was found otherwise than we had left it, and what became of it: one sentence each."""
 
 
 class QueuePush:
@@ -62,53 +65,93 @@ class QueuePush:
         self.queue = queue
         self.client = client
         self.options = options
+        self.tasks = ledger.queue(queue)
+        self.oddities: list[str] = []
 
     def run(self, page: ProjectPage, progress: Callable[[int], None] | None) -> QueuePushed:
         """Make the project, send what is missing, read everything back; `progress` is told the tasks that are there."""
         project = self._project(page)
-        tasks = self.ledger.tasks(self.queue)
         self._settle(project)
-        there = self._listed(project, tasks)
-        missing = [uid for uid in tasks if uid not in there]
-        for start in range(0, len(missing), self.options.batch):
-            self._send(project, tasks, missing[start : start + self.options.batch])
+        reader = ReadBack(self.client, project, self.queue, self.tasks, self._odd)
+        there = reader.read(repair=True)
+        repaired, present = bool(self.oddities), len(there)
+        missing = [uid for uid in self.tasks if uid not in there]
+        self._report_removed(project, missing)
+        sent = 0
+        for texts, uids in batches(self.tasks.texts(missing), missing, self.options.batch):
+            self._send(project, texts, uids)
+            sent += len(uids)
             if progress is not None:
-                progress(len(there) + min(start + self.options.batch, len(missing)))
-        predictions, digest = self._verify(project, tasks)
-        return QueuePushed(project, len(missing), len(there), predictions, digest)
+                progress(present + sent)
+        if missing or repaired:
+            there = reader.read(repair=False)
+        self._confirm(there)
+        return QueuePushed(
+            project=project,
+            sent=sent,
+            present=present,
+            predictions=sum(found.predictions for found in there.values()),
+            digest=content_hash(sorted((uid, found.hash) for uid, found in there.items())),
+            oddities=tuple(self.oddities),
+        )
+
+    def _odd(self, what: str) -> None:
+        log.warning("queue %s: %s", self.queue, what)
+        self.oddities.append(f"queue {self.queue}: {what}")
 
     def _project(self, page: ProjectPage) -> int:
         """The queue's project: from the ledger, from the server where a run died in between, or a new one."""
-        known = self.ledger.project(self.queue)
-        if known is not None:
-            try:
-                found = self.client.project_marker(known)
-            except NotFound:
-                found = ""
-            if page.marker not in found:
-                raise CampaignChanged(
-                    f"project {known} of queue {self.queue} is gone from {self.client.connection.url}, or no longer "
-                    "this campaign's: restore the server's folder, or begin a new campaign in a new folder"
-                )
-            return known
-        project = self.client.find_project(page.marker)
-        if project is None:
-            project = self.client.create_project(page)
-        self.ledger.set_project(self.queue, project, content_hash(page.label_config))
+        project, shown = self.ledger.project(self.queue), page_hash(page.label_config)
+        if project is not None:
+            shown = self.ledger.page(self.queue)
+        else:
+            project = self.client.find_project(page.marker)
+            if project is None:
+                project = self.client.create_project(page)
+                shown = page_hash(self._state(project, page).label_config)
+            self.ledger.set_project(self.queue, project, shown)
+        if page_hash(self._state(project, page).label_config) != shown:
+            self.client.put_page(project, page.label_config)
+            self.ledger.set_project(self.queue, project, page_hash(self._state(project, page).label_config))
+            self._odd(
+                f"the labelling page of project {project} had been changed in Label Studio; put back, look at the "
+                "answers that were given meanwhile"
+            )
         return project
+
+    def _state(self, project: int, page: ProjectPage) -> ProjectState:
+        try:
+            state = self.client.project(project)
+        except NotFound:
+            state = None
+        if state is None or page.marker not in state.description:
+            raise CampaignChanged(
+                f"project {project} of queue {self.queue} is gone from {self.client.connection.url}, or no longer "
+                "this campaign's: restore the server's folder, or begin a new campaign in a new folder"
+            )
+        return state
+
+    def _report_removed(self, project: int, missing: Sequence[str]) -> None:
+        """Say which of the tasks to send had arrived before: somebody removed them."""
+        remotes = self.tasks.remotes()
+        if removed := [uid for uid in missing if uid in remotes]:
+            self._odd(
+                f"{len(removed)} tasks had been removed from project {project} in Label Studio (first: task "
+                f"{remotes[removed[0]]}, uid {removed[0]}); sent again, answers to them are gone from the server"
+            )
 
     def _settle(self, project: int) -> None:
         """Wait for batches that an earlier run sent and did not see arrive."""
-        for number, uids, sent_at in self.ledger.open_batches(self.queue):
+        for number, uids, sent_at in self.tasks.open_batches():
             log.info("looking for a batch of %d tasks that an interrupted push sent", len(uids))
             landed = self._arrived(project, uids, sent_at + self.options.settle_seconds)
-            self.ledger.close_batch(number, landed=landed)
+            self.tasks.close_batch(number, landed=landed)
             log.info("it had %sarrived", "" if landed else "not ")
 
     def _arrived(self, project: int, uids: Sequence[str], deadline: float) -> bool:
         """Whether all `uids` are on the server; False only once they cannot be on their way any more."""
         while True:
-            there = {task.uid for task in self.client.tasks(project)}
+            there = {task.uid for task in self.client.each_task(project)}
             if there.issuperset(uids):
                 return True
             # An import is one transaction: part of a batch never arrives.
@@ -116,11 +159,10 @@ class QueuePush:
                 return False
             time.sleep(_POLL_SECONDS)
 
-    def _send(self, project: int, tasks: Mapping[str, Pushed], uids: Sequence[str]) -> None:
-        payloads = [tasks[uid].content for uid in uids]
-        number = self.ledger.open_batch(self.queue, uids, time.time())
+    def _send(self, project: int, texts: Sequence[str], uids: Sequence[str]) -> None:
+        number = self.tasks.open_batch(uids, time.time())
         try:
-            made, _ = self.client.import_tasks(project, payloads)
+            made, _ = self.client.import_tasks(project, texts)
         except ServerUnavailable as error:
             # No answer: it may arrive all the same. Look, and do not send it again.
             if not self._arrived(project, uids, time.time() + self.options.settle_seconds):
@@ -131,61 +173,32 @@ class QueuePush:
             log.warning("%s; the server completed it all the same", error)
             made = len(uids)
         except LabelStudioError:
-            self.ledger.close_batch(number, landed=False)
+            self.tasks.close_batch(number, landed=False)
             raise
-        self.ledger.close_batch(number, landed=True)
+        self.tasks.close_batch(number, landed=True)
         if made != len(uids):
             raise CountMismatch(f"sent {len(uids)} tasks to queue {self.queue}, the server says it made {made}")
 
-    def _listed(self, project: int, tasks: Mapping[str, Pushed]) -> dict[str, RemoteTask]:
-        """What is on the server, by uid, once copies are gone and nothing else is there."""
-        listed = self.client.tasks(project)
-        foreign = [task for task in listed if task.uid not in tasks]
-        if foreign:
-            raise CountMismatch(
-                f"{len(foreign)} tasks of project {project} are not of this campaign (first: task {foreign[0].id}): "
-                "remove them in Label Studio"
-            )
-        by_uid: dict[str, RemoteTask] = {}
-        for task in sorted(listed, key=lambda task: (-task.annotations, task.id)):
-            uid = task.uid or ""
-            if task.data != tasks[uid].content["data"]:
-                raise CountMismatch(
-                    f"task {task.id} (uid {uid}) of queue {self.queue} holds other data than was sent: somebody "
-                    "changed it; remove it in Label Studio and push again, or begin a new campaign"
-                )
-            if uid not in by_uid:
-                by_uid[uid] = task
-            elif task.annotations:
-                raise CountMismatch(
-                    f"uid {uid} is there twice, and both tasks are labelled: {by_uid[uid].id}, {task.id}"
-                )
-            else:
-                log.warning("task %d is a copy of %d (uid %s) and has no label: removed", task.id, by_uid[uid].id, uid)
-                self.client.delete_task(task.id)
-        return by_uid
-
-    def _verify(self, project: int, tasks: Mapping[str, Pushed]) -> tuple[int, str]:
-        """Read everything back and compare it with what was meant; number of predictions, and the digest."""
-        there = self._listed(project, tasks)
-        if absent := [uid for uid in tasks if uid not in there]:
-            raise CountMismatch(f"{_some(absent)} of queue {self.queue} did not arrive: push again")
-        predictions = self.client.predictions(project)
-        wrong = []
-        for uid, task in there.items():
-            held: dict[str, Any] = {"data": task.data, "predictions": predictions.get(task.id, [])}
-            if fingerprint(held) != tasks[uid].hash:
-                wrong.append(uid)
-        if wrong:
-            raise CountMismatch(
-                f"{_some(wrong)} of queue {self.queue} have other predictions than were sent: remove these tasks in "
-                "Label Studio and push again"
-            )
-        self.ledger.confirm(self.queue, {uid: task.id for uid, task in there.items()})
-        count = sum(Counter({task.id: len(predictions.get(task.id, ())) for task in there.values()}).values())
-        return count, content_hash(sorted((uid, tasks[uid].hash) for uid in there))
+    def _confirm(self, there: Mapping[str, Found]) -> None:
+        """Note what was read back, which must be everything."""
+        if absent := [uid for uid in self.tasks if uid not in there]:
+            shown = ", ".join(absent[:5]) + (" ..." if len(absent) > 5 else "")
+            raise CountMismatch(f"{len(absent)} tasks (uid {shown}) of queue {self.queue} did not arrive: push again")
+        self.tasks.confirm({uid: found.id for uid, found in there.items()})
 
 
-def _some(uids: Sequence[str]) -> str:
-    shown = ", ".join(uids[:5]) + (" ..." if len(uids) > 5 else "")
-    return f"{len(uids)} tasks (uid {shown})"
+def batches(texts: Iterator[str], uids: Sequence[str], most: int) -> Iterator[tuple[list[str], list[str]]]:
+    """Tasks as requests: at most so many, and no more bytes and regions than a server takes well; one at least."""
+    batch: list[str] = []
+    names: list[str] = []
+    size = regions = 0
+    for text, uid in zip(texts, uids, strict=True):
+        marks = text.count('"from_name":')  # in a text the quotation marks would be escaped
+        if batch and (len(batch) == most or size + len(text) > BATCH_BYTES or regions + marks > BATCH_REGIONS):
+            yield batch, names
+            batch, names, size, regions = [], [], 0, 0
+        batch.append(text)
+        names.append(uid)
+        size, regions = size + len(text), regions + marks
+    if batch:
+        yield batch, names

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from heta_annotation.campaign.settings import CampaignSettings
 from heta_data.records import Arm, LabelTask
@@ -44,6 +44,13 @@ class Queue:
         return len(self.uids) * self.overlap
 
 
+class Place(NamedTuple):
+    """What dealing asks of a task."""
+
+    uid: str
+    gold: bool
+
+
 def rater_of(queue: str) -> str | None:
     """Whose queue it is, by its name; None for a shared one."""
     parts = queue.split("/")
@@ -51,7 +58,7 @@ def rater_of(queue: str) -> str | None:
 
 
 def make_queues(
-    arm: Arm, tasks: Sequence[LabelTask], settings: CampaignSettings, twins: Mapping[str, Hashable]
+    arm: Arm, tasks: Sequence[LabelTask | Place], settings: CampaignSettings, twins: Mapping[str, Hashable]
 ) -> tuple[Queue, ...]:
     """An arm's queues.
 

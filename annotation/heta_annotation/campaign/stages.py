@@ -25,7 +25,6 @@ from heta_annotation.campaign.page import (
 from heta_annotation.campaign.plan import Plan
 from heta_annotation.campaign.queue_push import QueuePushed
 from heta_annotation.campaign.queues import Phase, Queue
-from heta_annotation.campaign.tasks import fingerprint
 from heta_data.compose import label_units
 from heta_data.records import Arm, Item, LabelTask, SpanPart, TokenLabels, content_hash
 
@@ -65,7 +64,7 @@ class Stages:
         if text is None or self.ledger.standings.of(self.arm, rater.pseudonym).agreed:
             return ""
         content = {"data": {"uid": self._uid("consent"), "text": text.html}}
-        self.ledger.add_page(self.arm, "consent", content["data"]["uid"], content, fingerprint(content))
+        self.ledger.add_page(self.arm, "consent", content["data"]["uid"], content)
         queue = self._queue(rater, "consent", [content["data"]["uid"]])
         pushed = self.send(queue, self._page(queue, "please read", render_consent(), ""))
         agreed = _agreement(self.reach(queue.name).export(pushed.project), rater.account)
@@ -95,11 +94,7 @@ class Stages:
         items = {item.id: item for item in self.planned.practice}
         tasks = [self._task(item) for item in self.planned.practice]
         contents = [{"data": {"uid": task.uid, **page_data(items[task.item_id])}} for task in tasks]
-        self.ledger.add_tasks(
-            self.arm,
-            [(task, sent, fingerprint(sent)) for task, sent in zip(tasks, contents, strict=True)],
-            "practice",
-        )
+        self.ledger.add_tasks(self.arm, list(zip(tasks, contents, strict=True)), "practice")
         queue = self._queue(rater, "practice", [task.uid for task in tasks])
         page = self._page(queue, "practice", render_page(None), self.planned.guideline.html)
         project = self.send(queue, page).project
@@ -126,7 +121,7 @@ class Stages:
             uid = self._uid("feedback", rater.pseudonym, item.id)
             data = adjudication_data(item, [marked(answers[item.id]), self._known(item)], 0)
             content = {"data": {"uid": uid, **data}}
-            self.ledger.add_page(self.arm, "feedback", uid, content, fingerprint(content))
+            self.ledger.add_page(self.arm, "feedback", uid, content)
             uids.append(uid)
         queue = self._queue(rater, "feedback", uids)
         self.send(queue, self._page(queue, "your practice", render_feedback(), self.planned.guideline.html))

@@ -3,7 +3,8 @@
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +20,26 @@ from heta_data.records import (
     Isolation,
     Item,
     LabelTask,
+    Row,
     SpanPart,
     SuggestionPart,
+    canonical_json,
     content_hash,
+    text_hash,
 )
 
 
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+T = TypeVar("T", bound=_Identified)
+
+
 def draw_items(
-    items: Sequence[Item], settings: CampaignSettings, gold: Collection[str] = ()
-) -> tuple[tuple[Item, ...], float]:
+    items: Sequence[T], settings: CampaignSettings, gold: Collection[str] = ()
+) -> tuple[tuple[T, ...], float]:
     """The items to label in an order drawn by the seed, and the probability with which each was drawn.
 
     `limit` draws among the items that are no gold items; those come on top, wherever they are.
@@ -55,14 +67,20 @@ class Frame:
     """With which any other item was drawn."""
 
 
+def task_uid(campaign_hash: str, arm: Arm, item_id: str) -> str:
+    """What identifies a task: campaign, arm and item."""
+    return content_hash({"campaign": campaign_hash, "arm": arm, "item": item_id})
+
+
 def build_task(item: Item, arm: Arm, frame: Frame, attribution: AttributionRecord | None = None) -> LabelTask:
     """The item as a task of one arm; `attribution` is what assisted raters see, and None in the blind arm."""
     settings, gold = frame.settings, item.id in frame.gold
     return LabelTask(
-        uid=content_hash({"campaign": frame.campaign_hash, "arm": arm, "item": item.id}),
+        uid=task_uid(frame.campaign_hash, arm, item.id),
         item_id=item.id,
         arm=arm,
-        units=tuple(SpanPart(start=unit.start, end=unit.end) for unit in label_units(item)),
+        # Words are never empty, so nothing is left to check.
+        units=tuple(SpanPart.model_construct(start=unit.start, end=unit.end) for unit in label_units(item)),
         segmentation=SEGMENTATION,
         gold=gold,
         overlap=len(settings.raters_of(arm)) if gold and settings.assignment == "own" else settings.overlap_of(arm),
@@ -76,14 +94,23 @@ def build_task(item: Item, arm: Arm, frame: Frame, attribution: AttributionRecor
 
 def unit_scores(item: Item, attribution: AttributionRecord) -> NDArray[np.float64]:
     """Scores of the item's label units, `[unit]`: the highest score of the tokens that overlap each (`max`)."""
-    return project(
-        item.prompt,
-        [Span(start, end) for start, end in zip(attribution.starts, attribution.ends, strict=True)],
-        np.array([score if score is not None else 0.0 for score in attribution.scores], dtype=np.float64),
-        np.array([score is not None for score in attribution.scores], dtype=np.bool_),
-        label_units(item),
+    return _unit_scores(item.prompt, attribution.starts, attribution.ends, attribution.scores, label_units(item))
+
+
+@lru_cache(maxsize=8)
+def _unit_scores(
+    prompt: str, starts: tuple[int, ...], ends: tuple[int, ...], scores: Row, units: tuple[Span, ...]
+) -> NDArray[np.float64]:
+    found = project(
+        prompt,
+        [Span(start, end) for start, end in zip(starts, ends, strict=True)],
+        np.array([score if score is not None else 0.0 for score in scores], dtype=np.float64),
+        np.array([score is not None for score in scores], dtype=np.bool_),
+        units,
         rule="max",
     )
+    found.setflags(write=False)
+    return found
 
 
 def suggest_units(item: Item, attribution: AttributionRecord, settings: CampaignSettings) -> SuggestionPart:
@@ -145,8 +172,24 @@ def units_region(marked: Iterable[int]) -> dict[str, Any]:
 
 def fingerprint(content: Mapping[str, Any]) -> str:
     """Hash of what one task is on the server: data, and predictions without what the server adds to them."""
+    return write_content(content).hash
+
+
+class Content(NamedTuple):
+    """A task as it is sent."""
+
+    text: str
+    """JSON: data, and predictions where there are any."""
+    hash: str
+    """Over data and predictions: the fingerprint."""
+
+
+def write_content(content: Mapping[str, Any]) -> Content:
+    """What is sent for a task, written once for the request, the ledger and the hash."""
+    data = canonical_json(content["data"])
     predictions = [
         {key: prediction.get(key) for key in ("model_version", "score", "result")}
         for prediction in content.get("predictions", ())
     ]
-    return content_hash({"data": content["data"], "predictions": predictions})
+    both = f'{{"data":{data},"predictions":{canonical_json(predictions)}}}'
+    return Content(both if predictions else f'{{"data":{data}}}', text_hash(both))

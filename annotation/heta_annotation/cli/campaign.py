@@ -51,7 +51,9 @@ def plan(ctx: click.Context, folder: Path, as_json: bool) -> None:
 
 @campaign.command()
 @folder_option
-@click.option("--batch", type=click.IntRange(1, 5000), default=100, show_default=True, help="Tasks per request.")
+@click.option(
+    "--batch", type=click.IntRange(1, 5000), default=250, show_default=True, help="Tasks per request, at most."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; ask the servers, write nothing.")
 @json_option
 def push(folder: Path, batch: int, dry_run: bool, as_json: bool) -> None:
@@ -81,7 +83,7 @@ def push(folder: Path, batch: int, dry_run: bool, as_json: bool) -> None:
             click.echo(f"{name}: {number} tasks to send to {connections[name].url}")
         return
     with bar("push") as progress:
-        pushed = send(workspace, connections, options=PushOptions(batch=batch), progress=progress)
+        pushed = send(workspace, connections, planned=planned, options=PushOptions(batch=batch), progress=progress)
     if as_json:
         click.echo(json.dumps([asdict(arm) for arm in pushed], indent=2))
         return

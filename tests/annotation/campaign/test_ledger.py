@@ -8,8 +8,8 @@ import pytest
 
 from helpers.campaigns import difficult_items, write_folder
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, open_existing
+from heta_annotation.campaign.outlines import Entry
 from heta_annotation.campaign.plan import Plan, plan
-from heta_annotation.campaign.tasks import fingerprint
 from heta_data.errors import IntegrityError
 from heta_data.workspace import Workspace
 
@@ -25,9 +25,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def entries(planned: Plan, arm: int = 1) -> list[tuple[object, object, str]]:
-    chosen = planned.arms[arm]
-    return [(t, sent, fingerprint(sent)) for t, sent in zip(chosen.tasks, chosen.payloads, strict=True)]
+def entries(planned: Plan, arm: int = 1) -> list[Entry]:
+    return list(planned.arms[arm].entries)
 
 
 def test_tasks_come_back_as_they_were_noted(ledger: Ledger, planned: Plan) -> None:
@@ -44,7 +43,7 @@ def test_tasks_come_back_as_they_were_noted(ledger: Ledger, planned: Plan) -> No
     sent = {task.uid: content for task, content in zip(arm.tasks, arm.payloads, strict=True)}
     assert {uid: pushed.content for uid, pushed in found.items()} == sent
     assert ledger.tasks("blind/a01") == {}
-    ledger.confirm(first.name, {first.uids[0]: 41})
+    ledger.queue(first.name).confirm({first.uids[0]: 41})
     # The same task is another one on the server in another rater's project.
     assert ledger.tasks(first.name)[first.uids[0]].remote == 41
     assert ledger.tasks(second.name)[first.uids[0]].remote is None
@@ -70,10 +69,10 @@ def test_an_arm_counts_once_all_of_its_queues_have_a_project(ledger: Ledger, pla
 def test_same_uid_with_other_content_is_refused_and_nothing_noted(ledger: Ledger, planned: Plan) -> None:
     good = entries(planned)
     ledger.add_tasks("assisted", good[:1])
-    task, sent, _ = good[0]
+    task, sent = good[0]
     changed = {**sent, "data": {**sent["data"], "answer": "other"}}
     with pytest.raises(CampaignChanged, match=task.uid):
-        ledger.add_tasks("assisted", [(task, changed, fingerprint(changed)), *good[1:]])
+        ledger.add_tasks("assisted", [(task, changed), *good[1:]])
     assert len(ledger.planned("assisted")) == 1
 
 
@@ -102,11 +101,12 @@ def test_snapshots_are_only_added(ledger: Ledger, tmp_path: Path) -> None:
 
 
 def test_batches_are_open_until_closed(ledger: Ledger) -> None:
-    number = ledger.open_batch("blind", ["u1", "u2"], 12.5)
-    assert ledger.open_batches("blind") == [(number, ("u1", "u2"), 12.5)]
-    assert ledger.open_batches("assisted") == []
-    ledger.close_batch(number, landed=True)
-    assert ledger.open_batches("blind") == []
+    queue = ledger.queue("blind")
+    number = queue.open_batch(["u1", "u2"], 12.5)
+    assert queue.open_batches() == [(number, ("u1", "u2"), 12.5)]
+    assert ledger.queue("assisted").open_batches() == []
+    queue.close_batch(number, landed=True)
+    assert queue.open_batches() == []
 
 
 def test_wrong_files_are_one_line(tmp_path: Path) -> None:

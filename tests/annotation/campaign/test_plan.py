@@ -40,8 +40,8 @@ def test_counts_of_a_plan(folder: Workspace) -> None:
 
 def test_blind_tasks_are_the_same_whatever_the_attributions_say(folder: Workspace, tmp_path: Path) -> None:
     bare = write_folder(Workspace(tmp_path / "bare"), difficult_items(), attributions={})
-    assert plan(bare).arms[0].payloads == plan(folder).arms[0].payloads
-    sent = json.dumps(plan(folder).arms[0].payloads)
+    assert list(plan(bare).arms[0].payloads) == list(plan(folder).arms[0].payloads)
+    sent = json.dumps(list(plan(folder).arms[0].payloads))
     for trace in (METHOD, MODEL, CONFIG, "prediction", "model_version", "score", "border-bottom", "heat"):
         assert trace not in sent
 
@@ -100,7 +100,7 @@ def test_two_target_policies_are_told_apart_by_policy(folder: Workspace) -> None
     folder.config.write_text('[campaign]\npolicy = "first"\n')
     first = plan(folder)
     assert first.problems == ()
-    assert first.arms[1].payloads != answer.arms[1].payloads
+    assert list(first.arms[1].payloads) != list(answer.arms[1].payloads)
     folder.config.write_text('[campaign]\npolicy = "model"\n')
     (problem,) = plan(folder).problems
     assert "for policy model, and there are no such attributions (there are for policy answer, first" in problem

@@ -242,8 +242,10 @@ def test_tampering_is_named(folder: Workspace, arms: Connections) -> None:
         push(folder, {"blind": arms["blind"]})
     sdk.tasks.update(str(victim.remote), data=victim.content["data"])
     sdk.predictions.create(task=victim.remote, result=[], model_version="sneaky", score=1.0)
-    with pytest.raises(CountMismatch, match=victim.task.uid):
-        push(folder, {"blind": arms["blind"]})
+    (repaired,) = push(folder, {"blind": arms["blind"]})
+    assert (repaired.sent, repaired.present, repaired.predictions) == (0, 2, 0)
+    (odd,) = repaired.oddities
+    assert f"uid {victim.task.uid}) had other predictions than were sent; replaced 1 by 0" in odd
     client.import_tasks(project, [{"data": {**victim.content["data"], "uid": "foreign"}}])
     with pytest.raises(CountMismatch, match="not of this campaign"):
         push(folder, {"blind": arms["blind"]})

@@ -1,0 +1,66 @@
+"""Requests past the SDK's models, and reads that are made again where the network fails.
+
+The SDK checks and copies every value of what it sends and gets: for a task of 150 words that takes longer than the
+server needs for it. These requests go through the SDK's own HTTP client all the same, with its token and time limit.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import httpx
+    from label_studio_sdk import LabelStudio
+
+T = TypeVar("T")
+PAUSES = (0.2, 1.0)
+"""Seconds before a read that failed is made again."""
+
+
+def again(read: Callable[[], T]) -> T:
+    """What a read gives, which is made again after a moment where the network fails: reading twice harms nobody.
+
+    A time-out counts: who waited so long need not wait once more.
+    """
+    import httpx
+
+    for pause in PAUSES:
+        try:
+            return read()
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            time.sleep(pause)
+    return read()
+
+
+def get_json(sdk: "LabelStudio", path: str, **asked: object) -> Any:
+    """What a GET answers, read as JSON."""
+    return again(lambda: _request(sdk, path, "GET", params=asked))
+
+
+def post_json(sdk: "LabelStudio", path: str, text: str, *, seconds: float) -> Any:
+    """What a POST of JSON answers, sent once."""
+    return _request(
+        sdk,
+        path,
+        "POST",
+        content=text.encode("utf-8"),
+        headers={"content-type": "application/json"},
+        request_options={"timeout_in_seconds": seconds, "max_retries": 0},
+    )
+
+
+def _request(sdk: "LabelStudio", path: str, method: str, **given: Any) -> Any:
+    from label_studio_sdk.core.api_error import ApiError
+
+    response: httpx.Response = sdk._client_wrapper.httpx_client.request(path, method=method, **given)
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if body is None or not 200 <= response.status_code < 300:
+        raise ApiError(
+            status_code=response.status_code,
+            headers=dict(response.headers),
+            body=body if isinstance(body, dict) else response.text,
+        )
+    return body

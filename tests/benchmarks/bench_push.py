@@ -1,0 +1,225 @@
+"""What a push costs beside the server's own time. python tests/benchmarks/bench_push.py [--items N] [--own] [--arm A]
+
+Items are made up (150 words each, from a list of syllables), the servers are fresh and are thrown away. Every push runs
+in a process of its own, so that its peak memory is its own. The yardstick is the same payloads in the same batches by
+plain `projects.import_tasks` calls of the SDK into another project of the same server, in the same run.
+"""
+
+import cProfile
+import json
+import pstats
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import psutil
+
+from heta.words import segment_words
+from heta_annotation.campaign.client import CampaignClient
+from heta_annotation.campaign.page import render_page
+from heta_annotation.campaign.plan import plan
+from heta_annotation.campaign.push import push
+from heta_annotation.campaign.queue_push import PushOptions, batches
+from heta_annotation.campaign.tasks import write_content
+from heta_annotation.studio import local
+from heta_data.compose import compose_item, label_units
+from heta_data.jsonl import write_records
+from heta_data.records import Arm, AttributionRecord, Item, Rights, TargetPart
+from heta_data.workspace import Workspace
+
+ARMS: tuple[Arm, ...] = ("blind", "assisted")
+WORDS = 75
+"""Of each of the two segments: 150 units an item."""
+SYLLABLES = ("ba", "de", "fi", "go", "lu", "ma", "ne", "pi", "ro", "su", "ta", "ve", "wi", "xo", "zu")
+PAGE = render_page("preselected")
+
+
+def make_items(count: int) -> Iterator[Item]:
+    """Items of 150 words that mean nothing."""
+    rights = [Rights(field=f, licence="CC0-1.0", source="made up") for f in ("evidence", "distractor", "question")]
+    for number in range(count):
+        draw = random.Random(number)
+        words = ["".join(draw.choices(SYLLABLES, k=draw.randint(1, 4))) for _ in range(2 * WORDS)]
+        yield compose_item(
+            source="made-up",
+            source_id=f"row-{number}",
+            group=f"row-{number}",
+            split="test",
+            language="en",
+            evidence=" ".join(words[:WORDS]) + ".",
+            distractor=" ".join(words[WORDS:]) + ".",
+            question=f"Where is {words[7]} {number}?",
+            answer=words[8],
+            evidence_first=bool(number % 2),
+            rights=[*rights, Rights(field="answer", licence="CC0-1.0", source="made up")],
+        )
+
+
+def make_attribution(item: Item) -> AttributionRecord:
+    """Random scores on the words."""
+    draw = random.Random(item.id)
+    words, units = segment_words(item.prompt), set(label_units(item))
+    target = TargetPart(
+        policy="answer", text=item.target, token_ids=(7,), log_probs=(-0.5,), ranks=(1,), greedy="", answered=False
+    )
+    return AttributionRecord(
+        item_id=item.id,
+        method="heta_fast",
+        signed=False,
+        model="tiny",
+        model_revision="r1",
+        tokenizer="T:1",
+        unit="word",
+        starts=tuple(word.start for word in words),
+        ends=tuple(word.end for word in words),
+        token_ids=None,
+        scores=tuple(draw.random() if word in units else None for word in words),
+        components={},
+        target=target,
+        config={},
+        config_hash="0" * 8,
+        versions={},
+        seconds=0.1,
+    )
+
+
+def write_folder(workspace: Workspace, count: int, toml: str) -> None:
+    """Items, attributions and heta.toml."""
+    workspace.root.mkdir(parents=True, exist_ok=True)
+    items = list(make_items(count))
+    write_records(workspace.items, items)
+    write_records(workspace.attribution_file("tiny", "heta_fast", "0" * 8), map(make_attribution, items))
+    workspace.config.write_text(f'[campaign]\nname = "push {count}"\n{toml}\n', encoding="utf-8")
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds, and what came back."""
+    began = time.perf_counter()
+    result = work()
+    return time.perf_counter() - began, result
+
+
+def peak_memory() -> float:
+    """MiB that this process has held at most."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def push_here(root: Path, studio: Path, profile: bool) -> dict[str, Any]:
+    """One push in this process: its seconds, those of its plan, what was sent, and the peak memory."""
+    workspace = Workspace(root)
+    workspace.studio = studio
+    planned, arms = timed(lambda: plan(workspace).settings.arms)
+    base = peak_memory()
+    connections = {arm: local.connect(workspace, arm) for arm in arms}
+    spent = psutil.Process().cpu_times()
+    profiler = cProfile.Profile()
+    if profile:
+        profiler.enable()
+    seconds, pushed = timed(lambda: push(workspace, connections))
+    if profile:
+        profiler.disable()
+        pstats.Stats(profiler, stream=sys.stderr).sort_stats("cumulative").print_stats(70)
+    after = psutil.Process().cpu_times()
+    return {
+        "plan": planned,
+        "seconds": seconds,
+        "cpu": after.user + after.system - spent.user - spent.system,
+        "sent": sum(arm.sent for arm in pushed),
+        "present": sum(arm.present for arm in pushed),
+        "base": base,
+        "peak": peak_memory(),
+    }
+
+
+def push_apart(workspace: Workspace, *, profile: bool = False) -> dict[str, Any]:
+    """One push in a process of its own."""
+    command = [sys.executable, __file__, "--inside", str(workspace.root), str(workspace.studio)]
+    done = subprocess.run([*command, *(["--profile"] if profile else [])], stdout=subprocess.PIPE, check=True)
+    return dict(json.loads(done.stdout))
+
+
+def plain_import(workspace: Workspace) -> tuple[float, float]:
+    """Seconds of plain imports of every queue's payloads, in the batches of the push: by the SDK, and of JSON as it is.
+
+    The second is what the server itself takes: the SDK checks and copies every value before it sends it.
+    """
+    planned = plan(workspace)
+    by_sdk = by_json = 0.0
+    for arm in planned.arms:
+        connection = local.connect(workspace, arm.arm)
+        sdk, client = connection.client(timeout=600), CampaignClient(connection)
+        texts = {uid: write_content(entry.payload).text for uid, entry in zip(arm.items, arm.entries, strict=True)}
+        for queue in arm.queues:
+            plain, raw = (int(sdk.projects.create(title="plain", label_config=PAGE).id) for _ in range(2))
+            for batch, _ in batches(iter([texts[uid] for uid in queue.uids]), queue.uids, PushOptions().batch):
+                payloads = list(map(json.loads, batch))
+                by_sdk += timed(partial(sdk.projects.import_tasks, plain, request=payloads))[0]
+                by_json += timed(partial(client.import_tasks, raw, batch))[0]
+    return by_sdk, by_json
+
+
+@click.command()
+@click.option("--items", "counts", type=int, multiple=True, default=(2000,), show_default=True, help="Can be repeated.")
+@click.option("--arm", "arms", type=click.Choice(ARMS), multiple=True, default=("blind",), show_default=True)
+@click.option("--raters", default=0, help="Raters per arm with queues of their own; 0: one shared project per arm.")
+@click.option("--rounds", default=1, show_default=True, help="Pairs; the order within a pair alternates.")
+@click.option("--plain/--no-plain", default=True, help="Time the plain imports too.")
+@click.option("--profile", is_flag=True, help="Print where the client's time goes; slows it down.")
+@click.option("--inside", type=click.Path(path_type=Path), nargs=2, hidden=True)
+def main(
+    counts: tuple[int, ...],
+    arms: tuple[Arm, ...],
+    raters: int,
+    rounds: int,
+    plain: bool,
+    profile: bool,
+    inside: tuple[Path, Path] | None,
+) -> None:
+    """Print a line for each push."""
+    if inside:
+        click.echo(json.dumps(push_here(*inside, profile)))
+        return
+    setting = f'arms = {json.dumps(arms)}\nassignment = "{"own" if raters else "shared"}"\nraters = {raters or 1}'
+    with tempfile.TemporaryDirectory() as folder:
+        servers = Workspace(Path(folder) / "servers")
+        try:
+            for arm in arms:
+                local.start(servers, arm)
+            for count in counts:
+                for number in range(rounds):
+                    workspace = Workspace(Path(folder) / f"{count}-{number}")
+                    workspace.studio = servers.studio
+                    write_folder(workspace, count, f"{setting}\nseed = {number}")
+                    click.echo(measure(workspace, plain=plain, plain_first=bool(number % 2), profile=profile))
+        finally:
+            for arm in arms:
+                local.stop(servers, arm)
+
+
+def measure(workspace: Workspace, *, plain: bool, plain_first: bool, profile: bool) -> str:
+    """Push, push again, and the plain imports before or after that."""
+    before = plain_import(workspace) if plain and plain_first else None
+    first = push_apart(workspace, profile=profile)
+    yardstick = before or (plain_import(workspace) if plain else None)
+    again = push_apart(workspace)
+    compared = "".join(
+        f", {first['seconds'] / seconds:.2f} x plain imports {how} ({seconds:.1f} s)"
+        for how, seconds in zip(("by the SDK", "of JSON"), yardstick or (), strict=False)
+    )
+    return (
+        f"{first['sent']} tasks in {first['seconds']:.1f} s{compared}; client's processor {first['cpu']:.1f} s, "
+        f"plan {first['plan']:.1f} s; again {again['seconds']:.1f} s, sent {again['sent']}, present "
+        f"{again['present']}; peak memory {first['peak']:.0f} MiB, {first['base']:.0f} before"
+    )
+
+
+if __name__ == "__main__":
+    main()
