@@ -4,7 +4,7 @@ Segmentation `word/1`: UAX #29 word segments that hold a letter, a digit or an e
 grapheme cluster is a word of its own, because those scripts put no blanks between words.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -41,23 +41,24 @@ def segment_words(text: str, within: Span | None = None) -> tuple[Span, ...]:
     start = max(0, text.rfind("\n", 0, within.start))
     end = text.find("\n", within.end)
     found = _words(text[start : len(text) if end < 0 else end], start)
-    return tuple(word for word in found if within.start <= word.start and word.end <= within.end)
+    return tuple([word for word in found if within.start <= word.start and word.end <= within.end])
 
 
-def _words(text: str, start: int) -> Iterator[Span]:
+def _words(text: str, start: int) -> list[Span]:
     """Words of `text`, which begins at `start` of something longer."""
+    words: list[Span] = []
     unspaced = _UNSPACED.search(text) is not None
     for piece in _BOUNDARY.split(text):
         end = start + len(piece)
-        # Letters and numbers are the rule, and asking the string itself costs a tenth.
-        if piece.isalnum() or _CONTENT.search(piece):
+        # Most pieces are a blank or letters, and asking the string itself costs a tenth.
+        if piece != " " and (piece.isalnum() or _CONTENT.search(piece)):
             if unspaced and _UNSPACED.search(piece):
-                for cluster in _CLUSTER.finditer(piece):
-                    if _CONTENT.search(cluster.group()):
-                        yield Span(start + cluster.start(), start + cluster.end())
+                clusters = (Span(start + m.start(), start + m.end()) for m in _CLUSTER.finditer(piece))
+                words.extend(span for span in clusters if _CONTENT.search(piece[span.start - start : span.end - start]))
             else:
-                yield Span(start, end)
+                words.append(Span(start, end))
         start = end
+    return words
 
 
 def project(
@@ -87,10 +88,15 @@ def project(
     bare = np.array([_strip(text, span) for span in spans], dtype=np.int64).reshape(-1, 2)[scored]
     starts, ends, values = bare[:, 0], bare[:, 1], scores[scored]
     result = np.full(len(units), min(0.0, float(values.min(initial=0.0))))
-    for index, unit in enumerate(units):
-        hits = values[(starts < unit.end) & (unit.start < ends)].tolist()
-        if hits:
-            result[index] = _RULES[rule](hits)
+    if (starts[1:] < starts[:-1]).any() or (ends[1:] < ends[:-1]).any():
+        hits = [values[(starts < unit.end) & (unit.start < ends)].tolist() for unit in units]
+    else:
+        first = np.searchsorted(ends, [unit.start for unit in units], side="right")
+        last = np.searchsorted(starts, [unit.end for unit in units], side="left")
+        hits = [values[begin:end].tolist() for begin, end in zip(first.tolist(), last.tolist(), strict=True)]
+    for index, found in enumerate(hits):
+        if found:
+            result[index] = _RULES[rule](found)
     return result
 
 

@@ -122,7 +122,7 @@ def label_units(item: Item) -> tuple[Span, ...]:
 @lru_cache(maxsize=64)
 def _units(prompt: str, segments: tuple[Span, ...]) -> tuple[Span, ...]:
     """Kept for a while: the same item is asked for its units several times in a row."""
-    return tuple(word for segment in segments for word in segment_words(prompt, within=segment))
+    return tuple([word for segment in segments for word in segment_words(prompt, within=segment)])
 
 
 def prompt_without(item: Item, *roles: Role) -> str:

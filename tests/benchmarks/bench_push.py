@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,11 @@ from heta_annotation.campaign.page import render_page
 from heta_annotation.campaign.plan import plan
 from heta_annotation.campaign.push import push
 from heta_annotation.campaign.queue_push import PushOptions, batches
+from heta_annotation.campaign.settings import email_of
 from heta_annotation.campaign.tasks import write_content
 from heta_annotation.studio import local
+from heta_annotation.studio.accounts import create_accounts
+from heta_annotation.studio.server import server_folder
 from heta_data.compose import compose_item, label_units
 from heta_data.jsonl import write_records
 from heta_data.records import Arm, AttributionRecord, Item, Rights, TargetPart
@@ -126,7 +129,7 @@ def push_here(root: Path, studio: Path, profile: bool) -> dict[str, Any]:
     seconds, pushed = timed(lambda: push(workspace, connections))
     if profile:
         profiler.disable()
-        pstats.Stats(profiler, stream=sys.stderr).sort_stats("cumulative").print_stats(70)
+        pstats.Stats(profiler, stream=sys.stderr).sort_stats("cumulative").print_stats(60)
     after = psutil.Process().cpu_times()
     return {
         "plan": planned,
@@ -146,24 +149,38 @@ def push_apart(workspace: Workspace, *, profile: bool = False) -> dict[str, Any]
     return dict(json.loads(done.stdout))
 
 
-def plain_import(workspace: Workspace) -> tuple[float, float]:
-    """Seconds of plain imports of every queue's payloads, in the batches of the push: by the SDK, and of JSON as it is.
+def server_seconds(workspace: Workspace, arms: Iterable[Arm]) -> float:
+    """Processor time that the arms' servers have used so far, which other load on the machine does not lengthen."""
+    states = [server_folder(workspace.studio, arm).read() for arm in arms]
+    times = [psutil.Process(state.pid).cpu_times() for state in states if state is not None]
+    return sum(time.user + time.system for time in times)
 
-    The second is what the server itself takes: the SDK checks and copies every value before it sends it.
+
+def plain_import(workspace: Workspace) -> dict[str, tuple[float, float]]:
+    """Plain imports of every queue's payloads, in the batches of the push: seconds, and the servers' processor time.
+
+    By the SDK, and of JSON as it is: the SDK checks and copies every value before it sends it, which is no work of the
+    server's.
     """
     planned = plan(workspace)
-    by_sdk = by_json = 0.0
-    for arm in planned.arms:
-        connection = local.connect(workspace, arm.arm)
-        sdk, client = connection.client(timeout=600), CampaignClient(connection)
-        texts = {uid: write_content(entry.payload).text for uid, entry in zip(arm.items, arm.entries, strict=True)}
-        for queue in arm.queues:
-            plain, raw = (int(sdk.projects.create(title="plain", label_config=PAGE).id) for _ in range(2))
-            for batch, _ in batches(iter([texts[uid] for uid in queue.uids]), queue.uids, PushOptions().batch):
-                payloads = list(map(json.loads, batch))
-                by_sdk += timed(partial(sdk.projects.import_tasks, plain, request=payloads))[0]
-                by_json += timed(partial(client.import_tasks, raw, batch))[0]
-    return by_sdk, by_json
+    arms = [arm.arm for arm in planned.arms]
+    found = {}
+    for how in ("by the SDK", "of JSON"):
+        total, began = 0.0, server_seconds(workspace, arms)
+        for arm in planned.arms:
+            connection = local.connect(workspace, arm.arm)
+            sdk, client = connection.client(timeout=600), CampaignClient(connection)
+            texts = {uid: write_content(arm.write(uid).payload).text for uid in arm.items}
+            for queue in arm.queues:
+                project = int(sdk.projects.create(title="plain", label_config=PAGE).id)
+                for batch, _ in batches(iter([texts[uid] for uid in queue.uids]), queue.uids, PushOptions().batch):
+                    if how == "of JSON":
+                        total += timed(partial(client.import_tasks, project, batch))[0]
+                    else:
+                        payloads = list(map(json.loads, batch))
+                        total += timed(partial(sdk.projects.import_tasks, project, request=payloads))[0]
+        found[how] = total, server_seconds(workspace, arms) - began
+    return found
 
 
 @click.command()
@@ -206,18 +223,31 @@ def main(
 
 def measure(workspace: Workspace, *, plain: bool, plain_first: bool, profile: bool) -> str:
     """Push, push again, and the plain imports before or after that."""
-    before = plain_import(workspace) if plain and plain_first else None
-    first = push_apart(workspace, profile=profile)
-    yardstick = before or (plain_import(workspace) if plain else None)
-    again = push_apart(workspace)
-    compared = "".join(
-        f", {first['seconds'] / seconds:.2f} x plain imports {how} ({seconds:.1f} s)"
-        for how, seconds in zip(("by the SDK", "of JSON"), yardstick or (), strict=False)
+    settings = plan(workspace).settings
+    arms = settings.arms
+    accounts = sum(
+        timed(partial(create_accounts, workspace, arm, list(map(email_of, settings.raters_of(arm))), own=own))[0]
+        for arm in arms
+        for own in (settings.assignment == "own",)
     )
-    return (
-        f"{first['sent']} tasks in {first['seconds']:.1f} s{compared}; client's processor {first['cpu']:.1f} s, "
-        f"plan {first['plan']:.1f} s; again {again['seconds']:.1f} s, sent {again['sent']}, present "
-        f"{again['present']}; peak memory {first['peak']:.0f} MiB, {first['base']:.0f} before"
+    before = plain_import(workspace) if plain and plain_first else {}
+    began = server_seconds(workspace, arms)
+    first = push_apart(workspace, profile=profile)
+    served = server_seconds(workspace, arms) - began
+    yardstick = before or (plain_import(workspace) if plain else {})
+    again = push_apart(workspace)
+    return "\n".join(
+        [
+            f"{first['sent']} tasks: {first['seconds']:.1f} s, the plan {first['plan']:.1f} s of it; processor: client "
+            f"{first['cpu']:.1f} s, server {served:.1f} s; peak memory {first['peak']:.0f} MiB",
+            *(
+                f"  {first['seconds'] / seconds:.2f} x plain imports {how}: {seconds:.1f} s; processor: server "
+                f"{cpu:.1f} s"
+                for how, (seconds, cpu) in yardstick.items()
+            ),
+            f"  raters' accounts before that: {accounts:.1f} s",
+            f"  again: {again['seconds']:.1f} s, sent {again['sent']}, present {again['present']}",
+        ]
     )
 
 

@@ -18,9 +18,10 @@ from heta_annotation.campaign.pull import fetch_arm
 from heta_annotation.campaign.queue_push import PushOptions, QueuePush
 from heta_annotation.campaign.queues import Phase, Queue, deal
 from heta_annotation.campaign.settings import email_of
+from heta_annotation.campaign.tasks import Entry
 from heta_annotation.studio.accounts import create_accounts
 from heta_annotation.studio.connection import Connection
-from heta_data.jsonl import read_records
+from heta_data.jsonl import dump_line, read_records
 from heta_data.raters import name_problems
 from heta_data.records import Arm, Item, LabelTask, RaterKind, content_hash
 from heta_data.workspace import Workspace
@@ -138,7 +139,8 @@ class _Round:
             task.uid: {"data": {"uid": task.uid, **self._data(items[item], found)}}
             for (item, task), found in zip(tasks.items(), fresh, strict=True)
         }
-        self.ledger.add_tasks(ARM, [(task, contents[task.uid]) for task in tasks.values()], PHASE)
+        entries = [Entry(task.uid, dump_line(task), contents[task.uid]) for task in tasks.values()]
+        self.ledger.add_tasks(ARM, entries, PHASE)
         dealt = deal(sorted(contents), adjudicators, 1, seed=self.campaign.hash, twins={})
         sent = present = 0
         projects: dict[str, int] = {}

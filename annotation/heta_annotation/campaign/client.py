@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from heta_annotation.campaign.queues import rater_of
 from heta_annotation.campaign.settings import email_of
-from heta_annotation.campaign.transport import again, get_json, post_json
+from heta_annotation.campaign.transport import again, get_json, in_background, post_json
 from heta_annotation.errors import ExportError, NotFound, ServerUnavailable
 from heta_annotation.studio.accounts import Account
 from heta_annotation.studio.connection import Connection, api_errors
@@ -124,14 +123,15 @@ class CampaignClient:
 
     def each_task(self, project: int) -> Iterator[RemoteTask]:
         """Every task of a project, one after the other; a page is fetched while the one before is worked on."""
-        with ThreadPoolExecutor(1) as ahead:
-            number, seen = 1, 0
-            waiting: Future[tuple[list[RemoteTask], int]] | None = ahead.submit(self._page, project, number)
-            while waiting is not None:
-                page, total = waiting.result()
-                number, seen = number + 1, seen + len(page)
-                waiting = ahead.submit(self._page, project, number) if page and seen < total else None
-                yield from page
+        number, seen, more = 1, 0, True
+        waiting = in_background(partial(self._page, project, number))
+        while more:
+            page, total = waiting.result()
+            number, seen = number + 1, seen + len(page)
+            more = bool(page) and seen < total
+            if more:
+                waiting = in_background(partial(self._page, project, number))
+            yield from page
 
     def _page(self, project: int, number: int) -> tuple[list[RemoteTask], int]:
         """One page of tasks, and how many there are on all pages."""

@@ -19,9 +19,9 @@ from heta_annotation.campaign.entries import Role as Role
 from heta_annotation.campaign.placed import LedgerConnection, QueueTasks
 from heta_annotation.campaign.queues import Phase, Queue
 from heta_annotation.campaign.standing import WITHDRAWN, Standings, now
-from heta_annotation.campaign.tasks import write_content
+from heta_annotation.campaign.tasks import Entry, write_content
 from heta_data.errors import IntegrityError
-from heta_data.jsonl import dump_line, parse_line
+from heta_data.jsonl import parse_line
 from heta_data.records import Arm, LabelTask, canonical_json, content_hash
 
 VERSION = 2
@@ -52,6 +52,8 @@ CREATE TRIGGER snapshot_kept BEFORE DELETE ON snapshot BEGIN SELECT RAISE(ABORT,
 
 
 ARMS: tuple[Arm, ...] = get_args(Arm)
+_Row = tuple[str, Arm, Phase, str, str, str]
+"""Of the table `task`, without its position."""
 
 
 class Ledger:
@@ -230,18 +232,15 @@ class Ledger:
         )
         return {uid: max(task.overlap, queues.get(uid, 0)) for uid, task in self.planned(arm).items()}
 
-    def add_tasks(self, arm: Arm, tasks: Iterable[tuple[LabelTask, Mapping[str, Any]]], phase: Phase = "label") -> None:
-        """Note what will be sent (task and content), all or nothing.
+    def add_tasks(self, arm: Arm, entries: Iterable[Entry], phase: Phase = "label") -> None:
+        """Note what will be sent, all or nothing.
 
         Raises:
             CampaignChanged: a uid is there with other content.
         """
-        known = dict(
-            self._db.execute("SELECT uid, hash FROM task WHERE arm = ? AND phase = ?", (arm, phase)).fetchall()
-        )
         changed: list[str] = []
         with self._transaction():
-            self._note_tasks(_new_rows(arm, phase, tasks, known, changed))
+            self._note_tasks(self._new_rows(arm, phase, entries, changed))
             if changed:
                 raise CampaignChanged(
                     f"{len(changed)} tasks of arm {arm} would now be sent with other content than at the first push "
@@ -254,7 +253,17 @@ class Ledger:
         with self._transaction():
             self._note_tasks([(uid, arm, phase, "", *write_content(content))])
 
-    def _note_tasks(self, rows: Iterable[tuple[str, Arm, Phase, str, str, str]]) -> None:
+    def _new_rows(self, arm: Arm, phase: Phase, entries: Iterable[Entry], changed: list[str]) -> Iterator[_Row]:
+        """Rows for tasks that are not there yet; uids of those that are there with other content go to `changed`."""
+        for uid, record, content in entries:
+            text, digest = write_content(content)
+            known = self._db.execute("SELECT hash FROM task WHERE uid = ?", (uid,)).fetchone()
+            if known is None:
+                yield uid, arm, phase, record, text, digest
+            elif known[0] != digest:
+                changed.append(uid)
+
+    def _note_tasks(self, rows: Iterable[_Row]) -> None:
         (there,) = self._db.execute("SELECT COUNT(*) FROM task").fetchone()
         self._db.executemany(
             "INSERT OR IGNORE INTO task (uid, arm, phase, record, content, hash, position) "
@@ -309,22 +318,6 @@ class _Transaction:
             self._db.execute("COMMIT")
         elif self._db.in_transaction:  # with a full disk SQLite has rolled back already
             self._db.execute("ROLLBACK")
-
-
-def _new_rows(
-    arm: Arm,
-    phase: Phase,
-    tasks: Iterable[tuple[LabelTask, Mapping[str, Any]]],
-    known: Mapping[str, str],
-    changed: list[str],
-) -> Iterator[tuple[str, Arm, Phase, str, str, str]]:
-    """Rows for tasks that are not there yet; uids of those that are there with other content go to `changed`."""
-    for task, content in tasks:
-        text, digest = write_content(content)
-        if task.uid not in known:
-            yield task.uid, arm, phase, dump_line(task), text, digest
-        elif known[task.uid] != digest:
-            changed.append(task.uid)
 
 
 def open_existing(path: Path) -> Ledger:

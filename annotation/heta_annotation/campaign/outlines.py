@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar, overload
+from typing import Generic, TypeVar, overload
 
 from heta.words import segment_words
 from heta_data.compose import label_units
-from heta_data.records import Item, LabelTask
+from heta_data.records import Item
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -32,13 +32,6 @@ def outline(item: Item) -> Outline:
     units = len(label_units(item))
     words = units + sum(len(segment_words(text)) for text in (item.question, item.answer))
     return Outline(item.id, (item.source, item.source_id), len(item.prompt), units, words)
-
-
-class Entry(NamedTuple):
-    """A task, and what Label Studio is sent for it."""
-
-    task: LabelTask
-    payload: dict[str, Any]
 
 
 class Built(Sequence[T], Generic[K, T]):

@@ -1,7 +1,7 @@
 """What a campaign will be, worked out before anything is sent, with everything that is wrong with it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -9,11 +9,12 @@ from typing import Any
 from heta.errors import HetaError
 from heta_annotation.campaign.attributions import choose_attributions
 from heta_annotation.campaign.controls import draw_gold, draw_practice, load_controls
-from heta_annotation.campaign.outlines import Built, Entry, Outline, outline
+from heta_annotation.campaign.outlines import Built, Outline, outline
 from heta_annotation.campaign.page import Guideline, load_consent, load_guideline
 from heta_annotation.campaign.queues import Place, Queue, make_queues
 from heta_annotation.campaign.settings import CampaignSettings, load_settings
-from heta_annotation.campaign.tasks import Frame, build_task, draw_items, payload, task_uid
+from heta_annotation.campaign.tasks import Entry, Frame, draw_items, task_uid, write_entry
+from heta_data.jsonl import parse_line
 from heta_data.record_file import RecordFile
 from heta_data.records import Arm, AttributionRecord, GoldLabels, Isolation, Item, LabelTask, content_hash
 from heta_data.workspace import Workspace
@@ -48,19 +49,19 @@ class ArmPlan:
     """What raters see of an attribution, in words."""
     items: Mapping[str, str] = field(repr=False)
     """Uid of each task -> id of its item, in the order in which raters get them."""
-    entries: Sequence[Entry] = field(repr=False)
-    """Every task and what Label Studio is sent for it, in that order: made anew each time, from the folder's files."""
+    write: Callable[[str], Entry] = field(repr=False)
+    """The task of that uid as it is noted and sent: made anew each time, from the folder's files."""
     queues: tuple[Queue, ...]
 
     @property
     def tasks(self) -> Sequence[LabelTask]:
-        """The tasks alone."""
-        return Built(self.entries, attrgetter("task"))
+        """Every task, in that order, made when it is asked for."""
+        return Built(tuple(self.items), lambda uid: parse_line(self.write(uid).record, LabelTask, f"task {uid}"))
 
     @property
     def payloads(self) -> Sequence[dict[str, Any]]:
-        """What Label Studio is sent, one per task."""
-        return Built(self.entries, attrgetter("payload"))
+        """What Label Studio is sent, one per task, made when it is asked for."""
+        return Built(tuple(self.items), lambda uid: self.write(uid).payload)
 
     @property
     def labels(self) -> int:
@@ -201,11 +202,11 @@ def _plan_arm(
     shown = [item for item in outlines if arm == "blind" or item.id in attributions]
     uids = {item.id: task_uid(frame.campaign_hash, arm, item.id) for item in shown}
 
-    def build(item_id: str) -> Entry:
-        item = items[item_id]
-        attribution = attributions[item_id] if arm == "assisted" else None
-        task = build_task(item, arm, frame, attribution)
-        return Entry(task, payload(item, task, attribution))
+    item_of = {uid: item_id for item_id, uid in uids.items()}
+
+    def write(uid: str) -> Entry:
+        item_id = item_of[uid]
+        return write_entry(items[item_id], arm, frame, attributions[item_id] if arm == "assisted" else None)
 
     return ArmPlan(
         arm=arm,
@@ -213,8 +214,8 @@ def _plan_arm(
         overlap=settings.overlap_of(arm),
         isolation=frame.isolation,
         sees=_sees(arm, settings),
-        items={uid: item_id for item_id, uid in uids.items()},
-        entries=Built(tuple(uids), build),
+        items=item_of,
+        write=write,
         queues=make_queues(
             arm,
             [Place(uid, item_id in frame.gold) for item_id, uid in uids.items()],

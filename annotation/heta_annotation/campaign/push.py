@@ -10,7 +10,7 @@ from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, chec
 from heta_annotation.campaign.logins import write_logins
 from heta_annotation.campaign.page import render_page
 from heta_annotation.campaign.plan import ArmPlan, Plan, plan
-from heta_annotation.campaign.queue_push import PushOptions, QueuePush, QueuePushed
+from heta_annotation.campaign.queue_push import Note, PushOptions, QueuePush, QueuePushed
 from heta_annotation.campaign.queues import Queue
 from heta_annotation.campaign.settings import email_of
 from heta_annotation.campaign.stages import Stages
@@ -164,10 +164,13 @@ class _ArmPush:
         self.options = options
         self.accounts: dict[str, Account] = {}
         self.oddities: list[str] = []
+        self.noted: set[str] = set()
 
     def run(self, progress: Progress | None) -> ArmPushed:
         name = self.arm.arm
-        self.ledger.add_tasks(name, self.arm.entries)
+        if any(row.number is not None for row in self.ledger.projects(name)):
+            # Something may be there already: see first whether all of it is what would be sent now.
+            self._note(tuple(self.arm.items))
         self.accounts = self._accounts()
         raters = {rater.pseudonym: rater for rater in self.ledger.raters(name)}
         queues = self._queues()
@@ -181,8 +184,9 @@ class _ArmPush:
                 waiting[queue.raters[0]] = reason
             else:
                 tell = None if progress is None else partial(_tell, progress, name, done, total)
-                pushed[queue.name] = self._send(queue, self._page(queue), tell)
+                pushed[queue.name] = self._send(queue, self._page(queue), tell, self._note)
             done += len(queue.uids)
+        self._note(tuple(self.arm.items))
         logins = write_logins(self.workspace, self.connection, self._labelled_at(pushed), self.accounts)
         return ArmPushed(
             arm=name,
@@ -198,9 +202,21 @@ class _ArmPush:
             oddities=tuple(self.oddities),
         )
 
-    def _send(self, queue: Queue, page: ProjectPage, tell: Callable[[int], None] | None = None) -> QueuePushed:
+    def _note(self, uids: Sequence[str]) -> None:
+        """Put the tasks into the ledger that are not there yet; those that are must be what would be sent now."""
+        fresh = [uid for uid in uids if uid not in self.noted]
+        self.ledger.add_tasks(self.arm.arm, map(self.arm.write, fresh))
+        self.noted.update(fresh)
+
+    def _send(
+        self,
+        queue: Queue,
+        page: ProjectPage,
+        tell: Callable[[int], None] | None = None,
+        note: Note | None = None,
+    ) -> QueuePushed:
         self.ledger.add_queue(queue, self.connection.name)
-        pushed = QueuePush(self.ledger, queue.name, self._reach(queue.name), self.options).run(page, tell)
+        pushed = QueuePush(self.ledger, queue.name, self._reach(queue.name), self.options).run(page, tell, note)
         self.oddities += pushed.oddities
         return pushed
 

@@ -10,12 +10,15 @@ is put right where nothing is lost by that, and reported in any case.
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 from heta_annotation.campaign.client import IMPORT_SECONDS, CampaignClient, ProjectPage, ProjectState, page_hash
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger
 from heta_annotation.campaign.read_back import CountMismatch as CountMismatch
 from heta_annotation.campaign.read_back import Found, ReadBack
+from heta_annotation.campaign.transport import in_background
 from heta_annotation.errors import LabelStudioError, NotFound, ServerUnavailable
 from heta_data.records import content_hash
 
@@ -29,6 +32,9 @@ BATCH_REGIONS = 5_000
 SETTLE_SECONDS = 60.0
 """How long a batch that nobody answers for may still be on its way: a local server takes one to five seconds."""
 _POLL_SECONDS = 0.5
+_NOTED_AT_ONCE = 250
+Note = Callable[[Sequence[str]], None]
+"""Puts tasks, by uid, into the ledger."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,15 @@ class QueuePushed:
     """What was found otherwise than we had left it, and what became of it: one sentence each."""
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """Tasks on their way."""
+
+    number: int
+    uids: Sequence[str]
+    answer: Future[tuple[int, int]]
+
+
 class QueuePush:
     """Brings one project to what the ledger says of its queue."""
 
@@ -68,27 +83,33 @@ class QueuePush:
         self.tasks = ledger.queue(queue)
         self.oddities: list[str] = []
 
-    def run(self, page: ProjectPage, progress: Callable[[int], None] | None) -> QueuePushed:
-        """Make the project, send what is missing, read everything back; `progress` is told the tasks that are there."""
-        project = self._project(page)
-        self._settle(project)
+    def run(self, page: ProjectPage, progress: Callable[[int], None] | None, note: Note | None = None) -> QueuePushed:
+        """Make the project, send what is missing, read everything back.
+
+        Args:
+            page: what the project is made from.
+            progress: told the number of tasks that are there, after every batch.
+            note: puts tasks into the ledger that are not there yet; None where all of them are. Into a new project
+                each batch is noted while the one before it is on its way.
+        """
+        project, new = self._project(page)
+        uids = self.ledger.places(self.queue)
+        if note is not None and not new:
+            note(uids)
         reader = ReadBack(self.client, project, self.queue, self.tasks, self._odd)
-        there = reader.read(repair=True)
+        if not new:
+            self._settle(project)
+        there = {} if new else reader.read(repair=True)
         repaired, present = bool(self.oddities), len(there)
-        missing = [uid for uid in self.tasks if uid not in there]
+        missing = [uid for uid in uids if uid not in there]
         self._report_removed(project, missing)
-        sent = 0
-        for texts, uids in batches(self.tasks.texts(missing), missing, self.options.batch):
-            self._send(project, texts, uids)
-            sent += len(uids)
-            if progress is not None:
-                progress(present + sent)
+        self._send_all(project, missing, note if new else None, lambda sent: progress and progress(present + sent))
         if missing or repaired:
             there = reader.read(repair=False)
         self._confirm(there)
         return QueuePushed(
             project=project,
-            sent=sent,
+            sent=len(missing),
             present=present,
             predictions=sum(found.predictions for found in there.values()),
             digest=content_hash(sorted((uid, found.hash) for uid, found in there.items())),
@@ -99,15 +120,15 @@ class QueuePush:
         log.warning("queue %s: %s", self.queue, what)
         self.oddities.append(f"queue {self.queue}: {what}")
 
-    def _project(self, page: ProjectPage) -> int:
-        """The queue's project: from the ledger, from the server where a run died in between, or a new one."""
-        project, shown = self.ledger.project(self.queue), page_hash(page.label_config)
+    def _project(self, page: ProjectPage) -> tuple[int, bool]:
+        """The queue's project: from the ledger, from the server where a run died in between, or a new one (true)."""
+        project, shown, new = self.ledger.project(self.queue), page_hash(page.label_config), False
         if project is not None:
             shown = self.ledger.page(self.queue)
         else:
             project = self.client.find_project(page.marker)
             if project is None:
-                project = self.client.create_project(page)
+                project, new = self.client.create_project(page), True
                 shown = page_hash(self._state(project, page).label_config)
             self.ledger.set_project(self.queue, project, shown)
         if page_hash(self._state(project, page).label_config) != shown:
@@ -117,7 +138,7 @@ class QueuePush:
                 f"the labelling page of project {project} had been changed in Label Studio; put back, look at the "
                 "answers that were given meanwhile"
             )
-        return project
+        return project, new
 
     def _state(self, project: int, page: ProjectPage) -> ProjectState:
         try:
@@ -159,29 +180,53 @@ class QueuePush:
                 return False
             time.sleep(_POLL_SECONDS)
 
-    def _send(self, project: int, texts: Sequence[str], uids: Sequence[str]) -> None:
-        number = self.tasks.open_batch(uids, time.time())
+    def _send_all(self, project: int, uids: Sequence[str], note: Note | None, progress: Callable[[int], None]) -> None:
+        """Send tasks in batches; the next one is made ready while one is on its way."""
+        sent = 0
+        last: _Batch | None = None
+        for texts, names in batches(self._texts(uids, note), uids, self.options.batch):
+            if last is not None:
+                self._landed(project, last)
+                progress(sent := sent + len(last.uids))
+            number = self.tasks.open_batch(names, time.time())
+            answer = in_background(partial(self.client.import_tasks, project, texts))
+            last = _Batch(number, names, answer)
+        if last is not None:
+            self._landed(project, last)
+            progress(sent + len(last.uids))
+
+    def _texts(self, uids: Sequence[str], note: Note | None) -> Iterator[str]:
+        """What is sent for each of the tasks, from the ledger, after it was noted there."""
+        for start in range(0, len(uids), _NOTED_AT_ONCE):
+            some = uids[start : start + _NOTED_AT_ONCE]
+            if note is not None:
+                note(some)
+            yield from self.tasks.texts(some)
+
+    def _landed(self, project: int, batch: "_Batch") -> None:
+        """Wait for the answer to a batch, and find out what became of it where none comes."""
+        count = len(batch.uids)
         try:
-            made, _ = self.client.import_tasks(project, texts)
+            made, _ = batch.answer.result()
         except ServerUnavailable as error:
             # No answer: it may arrive all the same. Look, and do not send it again.
-            if not self._arrived(project, uids, time.time() + self.options.settle_seconds):
+            if not self._arrived(project, batch.uids, time.time() + self.options.settle_seconds):
                 raise ServerUnavailable(
-                    f"{error}; none of its {len(uids)} tasks arrived within {self.options.settle_seconds:g} s: nothing "
+                    f"{error}; none of its {count} tasks arrived within {self.options.settle_seconds:g} s: nothing "
                     "is lost, run the same command again"
                 ) from None
             log.warning("%s; the server completed it all the same", error)
-            made = len(uids)
+            made = count
         except LabelStudioError:
-            self.tasks.close_batch(number, landed=False)
+            self.tasks.close_batch(batch.number, landed=False)
             raise
-        self.tasks.close_batch(number, landed=True)
-        if made != len(uids):
-            raise CountMismatch(f"sent {len(uids)} tasks to queue {self.queue}, the server says it made {made}")
+        self.tasks.close_batch(batch.number, landed=True)
+        if made != count:
+            raise CountMismatch(f"sent {count} tasks to queue {self.queue}, the server says it made {made}")
 
     def _confirm(self, there: Mapping[str, Found]) -> None:
         """Note what was read back, which must be everything."""
-        if absent := [uid for uid in self.tasks if uid not in there]:
+        if absent := [uid for uid in self.ledger.places(self.queue) if uid not in there]:
             shown = ", ".join(absent[:5]) + (" ..." if len(absent) > 5 else "")
             raise CountMismatch(f"{len(absent)} tasks (uid {shown}) of queue {self.queue} did not arrive: push again")
         self.tasks.confirm({uid: found.id for uid, found in there.items()})

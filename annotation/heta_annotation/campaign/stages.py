@@ -25,7 +25,9 @@ from heta_annotation.campaign.page import (
 from heta_annotation.campaign.plan import Plan
 from heta_annotation.campaign.queue_push import QueuePushed
 from heta_annotation.campaign.queues import Phase, Queue
+from heta_annotation.campaign.tasks import Entry
 from heta_data.compose import label_units
+from heta_data.jsonl import dump_line
 from heta_data.records import Arm, Item, LabelTask, SpanPart, TokenLabels, content_hash
 
 Send = Callable[[Queue, ProjectPage], QueuePushed]
@@ -93,8 +95,11 @@ class Stages:
         """The rater's answers to practice items, by item id."""
         items = {item.id: item for item in self.planned.practice}
         tasks = [self._task(item) for item in self.planned.practice]
-        contents = [{"data": {"uid": task.uid, **page_data(items[task.item_id])}} for task in tasks]
-        self.ledger.add_tasks(self.arm, list(zip(tasks, contents, strict=True)), "practice")
+        entries = [
+            Entry(task.uid, dump_line(task), {"data": {"uid": task.uid, **page_data(items[task.item_id])}})
+            for task in tasks
+        ]
+        self.ledger.add_tasks(self.arm, entries, "practice")
         queue = self._queue(rater, "practice", [task.uid for task in tasks])
         page = self._page(queue, "practice", render_page(None), self.planned.guideline.html)
         project = self.send(queue, page).project

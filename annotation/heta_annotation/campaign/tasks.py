@@ -14,6 +14,7 @@ from heta.words import SEGMENTATION, project
 from heta_annotation.campaign.page import PASSAGE, UNITS, page_data
 from heta_annotation.campaign.settings import CampaignSettings
 from heta_data.compose import label_units
+from heta_data.jsonl import dump_line
 from heta_data.records import (
     Arm,
     AttributionRecord,
@@ -72,15 +73,41 @@ def task_uid(campaign_hash: str, arm: Arm, item_id: str) -> str:
     return content_hash({"campaign": campaign_hash, "arm": arm, "item": item_id})
 
 
+class Entry(NamedTuple):
+    """A task as it is noted and sent."""
+
+    uid: str
+    record: str
+    """The `LabelTask` as a line of JSON."""
+    payload: dict[str, Any]
+    """What Label Studio is sent."""
+
+
 def build_task(item: Item, arm: Arm, frame: Frame, attribution: AttributionRecord | None = None) -> LabelTask:
     """The item as a task of one arm; `attribution` is what assisted raters see, and None in the blind arm."""
+    units = tuple(SpanPart(start=unit.start, end=unit.end) for unit in label_units(item))
+    return _bare_task(item, arm, frame, attribution).model_copy(update={"units": units})
+
+
+def write_entry(item: Item, arm: Arm, frame: Frame, attribution: AttributionRecord | None = None) -> Entry:
+    """The same task as JSON, and what is sent for it.
+
+    The units are put into the text: hundreds of objects made only to be written would take longer than all the rest.
+    """
+    task = _bare_task(item, arm, frame, attribution)
+    units = ",".join([f'{{"start":{start},"end":{end}}}' for start, end in label_units(item)])
+    record = dump_line(task).replace('"units":[]', f'"units":[{units}]', 1)
+    return Entry(task.uid, record, payload(item, task, attribution))
+
+
+def _bare_task(item: Item, arm: Arm, frame: Frame, attribution: AttributionRecord | None) -> LabelTask:
+    """The task without its units."""
     settings, gold = frame.settings, item.id in frame.gold
     return LabelTask(
         uid=task_uid(frame.campaign_hash, arm, item.id),
         item_id=item.id,
         arm=arm,
-        # Words are never empty, so nothing is left to check.
-        units=tuple(SpanPart.model_construct(start=unit.start, end=unit.end) for unit in label_units(item)),
+        units=(),
         segmentation=SEGMENTATION,
         gold=gold,
         overlap=len(settings.raters_of(arm)) if gold and settings.assignment == "own" else settings.overlap_of(arm),

@@ -1,4 +1,4 @@
-"""Requests past the SDK's models, and reads that are made again where the network fails.
+"""Requests past the SDK's models, in the background where need be, and reads that are made again.
 
 The SDK checks and copies every value of what it sends and gets: for a task of 150 words that takes longer than the
 server needs for it. These requests go through the SDK's own HTTP client all the same, with its token and time limit.
@@ -6,6 +6,8 @@ server needs for it. These requests go through the SDK's own HTTP client all the
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -30,6 +32,23 @@ def again(read: Callable[[], T]) -> T:
         except (httpx.NetworkError, httpx.RemoteProtocolError):
             time.sleep(pause)
     return read()
+
+
+def in_background(call: Callable[[], T]) -> "Future[T]":
+    """Start `call` in a thread of its own; `result()` of what comes back waits for it and raises what it raised.
+
+    The thread ends with the process: who interrupts a push need not wait for a server that does not answer.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return future
 
 
 def get_json(sdk: "LabelStudio", path: str, **asked: object) -> Any:

@@ -8,8 +8,8 @@ import pytest
 
 from helpers.campaigns import difficult_items, write_folder
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, open_existing
-from heta_annotation.campaign.outlines import Entry
 from heta_annotation.campaign.plan import Plan, plan
+from heta_annotation.campaign.tasks import Entry
 from heta_data.errors import IntegrityError
 from heta_data.workspace import Workspace
 
@@ -26,7 +26,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def entries(planned: Plan, arm: int = 1) -> list[Entry]:
-    return list(planned.arms[arm].entries)
+    return [planned.arms[arm].write(uid) for uid in planned.arms[arm].items]
 
 
 def test_tasks_come_back_as_they_were_noted(ledger: Ledger, planned: Plan) -> None:
@@ -69,10 +69,9 @@ def test_an_arm_counts_once_all_of_its_queues_have_a_project(ledger: Ledger, pla
 def test_same_uid_with_other_content_is_refused_and_nothing_noted(ledger: Ledger, planned: Plan) -> None:
     good = entries(planned)
     ledger.add_tasks("assisted", good[:1])
-    task, sent = good[0]
-    changed = {**sent, "data": {**sent["data"], "answer": "other"}}
-    with pytest.raises(CampaignChanged, match=task.uid):
-        ledger.add_tasks("assisted", [(task, changed), *good[1:]])
+    changed = {**good[0].payload, "data": {**good[0].payload["data"], "answer": "other"}}
+    with pytest.raises(CampaignChanged, match=good[0].uid):
+        ledger.add_tasks("assisted", [good[0]._replace(payload=changed), *good[1:]])
     assert len(ledger.planned("assisted")) == 1
 
 
