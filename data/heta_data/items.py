@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from operator import attrgetter
 from pathlib import Path
 from typing import Literal
 
 from heta.errors import InputError
-from heta_data.errors import IntegrityError
+from heta_data.errors import IntegrityError, RecordError
 from heta_data.jsonl import dump_line, read_records, write_records
+from heta_data.record_file import RecordFile
 from heta_data.records import Item
 from heta_data.workspace import Workspace
 
@@ -54,6 +56,20 @@ def read_items(path: Path) -> list[Item]:
     if not items:
         raise InputError(f"{path}: holds no items; build some with `heta data build sample`")
     return items
+
+
+def open_items(path: Path) -> RecordFile[Item]:
+    """The items of a file by id, each read when it is asked for; every line of it was read once.
+
+    Raises:
+        RecordError: a line cannot be read.
+    """
+    file = RecordFile(path, Item, attrgetter("id"))
+    for _ in file.scan():
+        pass
+    if file.problems:
+        raise RecordError(file.problems[0])
+    return file
 
 
 def find_items(items: Sequence[Item], which: str) -> list[Item]:

@@ -1,7 +1,6 @@
 """The handful of Label Studio calls a campaign makes, through the SDK, with our own errors and plain return values."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -23,6 +22,8 @@ IMPORT_SECONDS = 600.0
 READ_SECONDS = 300.0
 PAGE_SIZE = 250
 """Tasks a page: some 5 MB."""
+IDS_PAGE_SIZE = 1000
+"""Tasks a page without their data."""
 
 
 @dataclass(frozen=True)
@@ -123,26 +124,30 @@ class CampaignClient:
 
     def each_task(self, project: int) -> Iterator[RemoteTask]:
         """Every task of a project, one after the other; a page is fetched while the one before is worked on."""
+        include = "id,data,total_annotations,cancelled_annotations,total_predictions"
+        return self._listed(partial(self._page, project, include, PAGE_SIZE))
+
+    def _listed(self, fetch: Callable[[int], tuple[list[RemoteTask], int]]) -> Iterator[RemoteTask]:
         number, seen, more = 1, 0, True
-        waiting = in_background(partial(self._page, project, number))
+        waiting = in_background(partial(fetch, number))
         while more:
             page, total = waiting.result()
             number, seen = number + 1, seen + len(page)
             more = bool(page) and seen < total
             if more:
-                waiting = in_background(partial(self._page, project, number))
+                waiting = in_background(partial(fetch, number))
             yield from page
 
-    def _page(self, project: int, number: int) -> tuple[list[RemoteTask], int]:
+    def _page(self, project: int, include: str, size: int, number: int) -> tuple[list[RemoteTask], int]:
         """One page of tasks, and how many there are on all pages."""
         with api_errors(self.connection, "listing tasks"):
             answer = get_json(
                 self._sdk,
                 "api/tasks/",
                 project=project,
-                include="id,data,total_annotations,cancelled_annotations,total_predictions",
+                include=include,
                 page=number,
-                page_size=PAGE_SIZE,
+                page_size=size,
                 resolve_uri=False,
             )
         return [_remote_task(task) for task in answer["tasks"]], int(answer["total"])
@@ -193,21 +198,29 @@ class CampaignClient:
         with suppress(NotFound), api_errors(self.connection, f"removing annotation {annotation}"):
             self._sdk.annotations.delete(annotation)
 
-    def export(self, project: int) -> list[dict[str, Any]]:
-        """Every task that has annotations, with them and its data, as Label Studio exports it."""
+    def export(self, project: int, ids: Sequence[int] = ()) -> list[dict[str, Any]]:
+        """Every task that has annotations, or those of them with these numbers, as Label Studio exports it."""
         with api_errors(self.connection, "exporting annotations"):
-            content = again(
-                lambda: b"".join(
-                    self._sdk.projects.exports.download_sync(project, export_type="JSON", download_all_tasks=False)
-                )
+            tasks = get_json(
+                self._sdk,
+                f"api/projects/{project}/export",
+                **{"exportType": "JSON", "download_all_tasks": False, "ids[]": list(ids)},
             )
-        try:
-            tasks = json.loads(content)
-        except ValueError:
-            tasks = None
         if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
             raise ExportError("the server's export is no list of tasks", task=f"of project {project}")
         return tasks
+
+    def each_answered(self, project: int) -> Iterator[dict[str, Any]]:
+        """The same one after the other; what is fetched while the last ones are worked on is no more than a page."""
+        include = "id,total_annotations,cancelled_annotations"
+        listed = self._listed(partial(self._page, project, include, IDS_PAGE_SIZE))
+        ids = [task.id for task in listed if task.annotations]
+        parts = [ids[start : start + PAGE_SIZE] for start in range(0, len(ids), PAGE_SIZE)]
+        waiting = in_background(partial(self.export, project, parts[0])) if parts else None
+        for following in [*parts[1:], None]:
+            tasks = waiting.result() if waiting is not None else []
+            waiting = in_background(partial(self.export, project, following)) if following else None
+            yield from tasks
 
     def annotate(
         self,

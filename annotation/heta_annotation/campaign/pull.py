@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from heta_annotation.campaign.answers import QuarantinedAnnotation, Reader, plain_annotation
-from heta_annotation.campaign.client import CampaignClient, queue_connection, require_servers
+from heta_annotation.campaign.client import CampaignClient, marker, page_hash, queue_connection, require_servers
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Project, open_existing
 from heta_annotation.studio.accounts import known_accounts
 from heta_annotation.studio.connection import Connection
 from heta_data.errors import IntegrityError
+from heta_data.items import open_items
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import Arm, Item, TokenLabels, content_hash
 from heta_data.workspace import Workspace
@@ -34,6 +35,8 @@ class ArmPulled:
     """Annotations that an earlier pull saw and that are gone from the server; the ledger keeps them."""
     changed: tuple[int, ...]
     """Annotations that were different at an earlier pull; the ledger keeps every state."""
+    pages: tuple[int, ...] = ()
+    """Projects whose labelling page was changed in Label Studio: what raters answered there was asked otherwise."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def pull(workspace: Workspace, connections: Mapping[Arm, Connection]) -> Pulled:
         campaign_hash, arms = _pushed_arms(ledger)
         require_servers(arms, connections)
         before = {arm: {number for row in ledger.projects(arm) for number in ledger.seen(row.queue)} for arm in arms}
-        items = {item.id: item for item in read_records(workspace.items, Item)}
+        items = open_items(workspace.items)
         kept = [r for r in _labels_there(workspace) if r.origin is None or r.campaign_hash != campaign_hash]
         fetched = []
         for arm in arms:
@@ -126,6 +129,8 @@ class Fetched:
     quarantined: tuple[QuarantinedAnnotation, ...]
     raws: Mapping[str, tuple[dict[str, Any], ...]]
     """By queue: every annotation as it came, without what changes from export to export."""
+    pages: tuple[int, ...]
+    """Projects whose labelling page is not the one that we gave them."""
 
 
 def fetch_arm(
@@ -134,33 +139,51 @@ def fetch_arm(
     """Read every queue of an arm; one answer per rater and task comes back, everything else with its reasons.
 
     Raises:
-        LabelStudioError: a call failed.
+        CampaignChanged: a project is another campaign's. LabelStudioError: a call failed.
     """
     accounts = known_accounts(workspace, connection.name)
     labels: list[TokenLabels] = []
     refused: list[QuarantinedAnnotation] = []
     raws: dict[str, tuple[dict[str, Any], ...]] = {}
+    pages: list[int] = []
     for row in ledger.projects(arm):
         client = CampaignClient(queue_connection(row.queue, connection, accounts))
-        answered, quarantined, raws[row.queue] = _fetch_queue(ledger, row, client, items)
+        if row.number is None:  # pragma: no cover - callers take arms whose queues all have one
+            raise IntegrityError(f"{ledger.path}: queue {row.queue} has no project")
+        if not _page_is_ours(ledger, row.queue, row.number, client):
+            pages.append(row.number)
+        answered, quarantined, raws[row.queue] = _fetch_queue(ledger, row, row.number, client, items)
         labels += answered
         refused += quarantined
-    return Fetched(arm, tuple(labels), tuple(refused), raws)
+    return Fetched(arm, tuple(labels), tuple(refused), raws, tuple(pages))
+
+
+def _page_is_ours(ledger: Ledger, queue: str, number: int, client: CampaignClient) -> bool:
+    """Whether the project shows the labelling page that we gave it.
+
+    Raises:
+        CampaignChanged: it is no project of this campaign.
+    """
+    campaign = ledger.campaign()
+    state = client.project(number)
+    if campaign is None or marker(campaign.hash, queue) not in state.description:
+        raise CampaignChanged(
+            f"project {number} on {client.connection.url} is not this campaign's queue {queue}: nothing was changed; "
+            "restore campaign.sqlite or the server's folder"
+        )
+    return page_hash(state.label_config) == ledger.page(queue)
 
 
 def _fetch_queue(
-    ledger: Ledger, row: Project, client: CampaignClient, items: Mapping[str, Item]
+    ledger: Ledger, row: Project, number: int, client: CampaignClient, items: Mapping[str, Item]
 ) -> tuple[list[TokenLabels], list[QuarantinedAnnotation], tuple[dict[str, Any], ...]]:
-    if row.number is None:  # pragma: no cover - callers take arms whose queues all have one
-        raise IntegrityError(f"{ledger.path}: queue {row.queue} has no project")
     raters = [rater for rater in ledger.raters(row.arm) if row.rater in (None, rater.pseudonym)]
-    tasks = client.export(row.number)
     agreed = {rater.pseudonym: ledger.standings.of(row.arm, rater.pseudonym).consent_version for rater in raters}
     reader = Reader(
         row.arm,
         client.connection.name,
-        row.number,
-        tasks=ledger.tasks(row.queue),
+        number,
+        tasks=ledger.queue(row.queue),
         raters=raters,
         items=items,
         consent={rater: version for rater, version in agreed.items() if version is not None},
@@ -168,7 +191,7 @@ def _fetch_queue(
     answers: list[TokenLabels] = []
     refused: list[QuarantinedAnnotation] = []
     raws: dict[int, dict[str, Any]] = {}
-    for task in tasks:
+    for task in client.each_answered(number):
         for exported in task.get("annotations") or ():
             annotation = plain_annotation(exported)
             raws[int(annotation["id"])] = {**annotation, "task": task["id"]}
@@ -193,6 +216,7 @@ def _count(ledger: Ledger, fetched: Fetched, before: set[int]) -> ArmPulled:
         quarantined=len(fetched.quarantined),
         vanished=tuple(sorted(before - now)),
         changed=tuple(sorted(now & changed)),
+        pages=fetched.pages,
     )
 
 

@@ -128,6 +128,12 @@ def pull(folder: Path, as_json: bool) -> None:
                 click.echo(
                     f"  {len(numbers)} {what}: annotation {_list(numbers)}; campaign.sqlite keeps them", err=True
                 )
+        if arm.pages:
+            click.echo(
+                f"  the labelling page of project {_list(arm.pages)} was changed in Label Studio: look at the answers "
+                "given since; `heta campaign push` puts it back",
+                err=True,
+            )
     click.echo(f"{workspace.labels}: {pulled.records} records")
     if any(arm.quarantined for arm in pulled.arms):
         click.echo(f"{workspace.quarantine}: see there what was set aside and why", err=True)

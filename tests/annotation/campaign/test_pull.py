@@ -9,7 +9,7 @@ import pytest
 from helpers.campaigns import campaign_folder, difficult_items, simple_items, start_arms, words_of, write_folder
 from helpers.sample_records import make_labels
 from heta_annotation.campaign.answers import QuarantinedAnnotation, Reader, plain_annotation
-from heta_annotation.campaign.client import CampaignClient
+from heta_annotation.campaign.client import CampaignClient, ProjectState, marker
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Pushed, Rater, open_existing
 from heta_annotation.campaign.plan import plan
 from heta_annotation.campaign.progress import campaign_status
@@ -192,7 +192,9 @@ def test_labels_of_other_campaigns_stay(tmp_path: Path, monkeypatch: pytest.Monk
     own = other.model_copy(update={"campaign_hash": plan(folder).campaign_hash})
     judged = own.model_copy(update={"origin": None, "rater": "judge-1", "kind": "judge"})
     write_records(folder.labels, [other, own, judged])
-    monkeypatch.setattr(CampaignClient, "export", lambda _self, _project: [])
+    monkeypatch.setattr(CampaignClient, "each_answered", lambda _self, _project: iter(()))
+    shown = ProjectState(marker(plan(folder).campaign_hash, "blind"), "page")
+    monkeypatch.setattr(CampaignClient, "project", lambda _self, _project: shown)
     connection = Connection("blind", "http://127.0.0.1:1", "token", "server", True)
     # The server has no answer any more: what stays is what did not come from it.
     assert pull(folder, {"blind": connection}).records == 2
