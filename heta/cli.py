@@ -1,5 +1,6 @@
 """The `heta` command. Subcommands come by entry point (`heta.commands`), so this module imports no other package."""
 
+import errno
 import logging
 import os
 import sys
@@ -107,6 +108,10 @@ def main() -> None:
     except OSError as error:
         # The system's word on a file: unreadable, read-only, a folder where a file should be, a full disk.
         place = f"{error.filename}: " if error.filename else ""
-        click.echo(f"heta: {place}{error.strerror or error}; check that it exists and that you may use it", err=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            remedy = "make room, then run the same command again; what was there before is whole"
+        else:
+            remedy = "check that it exists and that you may use it"
+        click.echo(f"heta: {place}{error.strerror or error}; {remedy}", err=True)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)

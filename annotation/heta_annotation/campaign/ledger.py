@@ -216,7 +216,7 @@ class Ledger:
         return [row[0] for row in rows]
 
     def planned(self, arm: Arm, phase: Phase = "label") -> dict[str, LabelTask]:
-        """The arm's tasks by uid, in the order of the plan."""
+        """The arm's tasks by uid, in the order in which they were noted."""
         rows = self._db.execute(
             "SELECT uid, record FROM task WHERE arm = ? AND phase = ? ORDER BY position", (arm, phase)
         )
@@ -230,7 +230,12 @@ class Ledger:
                 (arm,),
             ).fetchall()
         )
-        return {uid: max(task.overlap, queues.get(uid, 0)) for uid, task in self.planned(arm).items()}
+        planned = self._db.execute(
+            "SELECT uid, json_extract(record, '$.overlap') FROM task WHERE arm = ? AND phase = 'label' "
+            "ORDER BY position",
+            (arm,),
+        )
+        return {uid: max(overlap, queues.get(uid, 0)) for uid, overlap in planned}
 
     def add_tasks(self, arm: Arm, entries: Iterable[Entry], phase: Phase = "label") -> None:
         """Note what will be sent, all or nothing.

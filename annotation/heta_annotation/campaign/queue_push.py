@@ -164,10 +164,16 @@ class QueuePush:
     def _settle(self, project: int) -> None:
         """Wait for batches that an earlier run sent and did not see arrive."""
         for number, uids, sent_at in self.tasks.open_batches():
-            log.info("looking for a batch of %d tasks that an interrupted push sent", len(uids))
-            landed = self._arrived(project, uids, sent_at + self.options.settle_seconds)
+            deadline = sent_at + self.options.settle_seconds
+            landed = self._arrived(project, uids, 0)
+            if not landed and (left := deadline - time.time()) > 0:
+                log.warning(
+                    "%d tasks that an interrupted push sent may still be on their way: waiting for up to %.0f s",
+                    len(uids),
+                    left,
+                )
+                landed = self._arrived(project, uids, deadline)
             self.tasks.close_batch(number, landed=landed)
-            log.info("it had %sarrived", "" if landed else "not ")
 
     def _arrived(self, project: int, uids: Sequence[str], deadline: float) -> bool:
         """Whether all `uids` are on the server; False only once they cannot be on their way any more."""
