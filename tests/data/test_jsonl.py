@@ -1,7 +1,9 @@
 """JSON Lines files: round trip, messages with path, line and field, and survival of a cut at any byte."""
 
+import errno
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,16 @@ from hypothesis import strategies as st
 from helpers.sample_records import make_attribution, make_gold, make_item, make_labels
 from heta_data.errors import RecordError
 from heta_data.items import write_items
-from heta_data.jsonl import Appender, collect_records, dump_line, parse_line, read_records, write_records
+from heta_data.jsonl import (
+    Appender,
+    collect_records,
+    dump_line,
+    parse_line,
+    read_records,
+    record_at,
+    scan_records,
+    write_records,
+)
 from heta_data.records import AttributionRecord, Item, MetricResult, Record, TokenLabels
 from heta_data.workspace import Workspace
 
@@ -197,3 +208,35 @@ def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:
         write_records(path, broken())
     assert list(read_records(path, MetricResult)) == [result(1)]
     assert [entry.name for entry in tmp_path.iterdir()] == ["results.jsonl"]
+
+
+def test_a_full_disk_leaves_the_old_file_and_is_told_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "results.jsonl"
+    write_records(path, [result(1)])
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        write_records(path, [result(2)])
+    assert raised.value.filename == str(path)
+    assert list(read_records(path, MetricResult)) == [result(1)]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["results.jsonl"]
+
+
+def test_records_are_found_again_where_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    lines = [dump_line(result(1)), "", "{", dump_line(result(2))]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (first, one), (_, wrong), (second, other) = scan_records(path, MetricResult)
+    assert (one, other) == (result(1), result(2))
+    assert str(wrong).startswith(f"{path}:3: not JSON")
+    assert [record_at(path, MetricResult, start) for start in (first, second)] == [result(1), result(2)]
+    with pytest.raises(RecordError, match="byte 1: not JSON"):
+        record_at(path, MetricResult, 1)
+    path.unlink()
+    with pytest.raises(RecordError, match="cannot be read"):
+        record_at(path, MetricResult, 0)

@@ -64,7 +64,7 @@ def test_an_unknown_command_is_wrong_usage_with_a_guess() -> None:
         (ConfigError("--m: got 0, must be 1 or more"), 1, "heta: --m: got 0, must be 1 or more"),
         (KeyboardInterrupt(), 130, "heta: interrupted"),
         (PermissionError(13, "Permission denied", "items.jsonl"), 1, "heta: items.jsonl: Permission denied; check"),
-        (OSError(28, "No space left on device"), 1, "heta: No space left on device; check"),
+        (OSError(28, "No space left on device"), 1, "heta: No space left on device; make room"),
         (click.UsageError("no such option"), 2, "no such option"),
     ],
 )

@@ -35,6 +35,48 @@ def test_within_keeps_only_whole_words() -> None:
     assert segment_words(text, Span(2, 13)) == (Span(6, 10),)  # "pha" and "ga" are cut
 
 
+TRICKY = st.text(st.sampled_from("ab1. ,'\n\r\t\u2028e\u0301世ไ🇫🇷😀\u200d👨👩-½"), max_size=25)
+
+
+@given(TRICKY, st.data())
+def test_within_is_what_lies_inside_of_all_words(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    inside = tuple(word for word in segment_words(text) if start <= word.start and word.end <= end)
+    assert segment_words(text, Span(start, end)) == inside
+
+
+SCORED = st.tuples(st.integers(0, 12), st.integers(0, 12), st.sampled_from([None, -1.0, 0.5, 2.0]))
+
+
+@given(st.lists(SCORED))
+def test_a_unit_gets_the_scores_of_all_spans_that_overlap_it(drawn: list[tuple[int, int, float | None]]) -> None:
+    text = "ab cd efg hij"
+    spans = [Span(min(a, b), max(a, b)) for a, b, _ in drawn]
+    scored = np.array([score is not None for *_, score in drawn], dtype=bool)
+    scores = np.array([score or 0.0 for *_, score in drawn], dtype=float)
+    units = segment_words(text)
+    expected = []
+    for unit in units:
+        # Blanks at a span's ends do not count; one of blanks alone is empty at its end.
+        hits = [
+            score
+            for span, (*_, score) in zip(spans, drawn, strict=True)
+            if score is not None and without_blanks(text, span).overlaps(unit)
+        ]
+        expected.append(max(hits, default=min([0.0, *scores[scored].tolist()])))
+    assert project(text, spans, scores, scored, units).tolist() == expected
+
+
+def without_blanks(text: str, span: Span) -> Span:
+    start, end = span
+    while start < end and text[start] == " ":
+        start += 1
+    while end > start and text[end - 1] == " ":
+        end -= 1
+    return Span(start, end)
+
+
 @given(st.text())
 def test_words_are_ordered_disjoint_and_not_blank(text: str) -> None:
     end = 0

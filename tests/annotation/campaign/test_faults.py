@@ -22,6 +22,7 @@ from helpers.campaigns import campaign_folder, project_of, simple_items, write_f
 from helpers.faulty_proxy import Fate, FaultyProxy
 from helpers.sample_records import make_labels
 from helpers.studio_server import state_of
+from heta_annotation.campaign import client
 from heta_annotation.campaign.client import CampaignClient, page_hash
 from heta_annotation.campaign.ledger import CampaignChanged, open_existing
 from heta_annotation.campaign.page import render_page
@@ -115,8 +116,11 @@ def test_server_killed_while_a_batch_is_on_its_way(
     assert held(folder, again) == planned(folder)
 
 
-def test_network_error_on_every_third_call(folder: Workspace, blind: Connection) -> None:
+def test_network_error_on_every_third_call(
+    folder: Workspace, blind: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shared(folder, "third call", 8)
+    monkeypatch.setattr(client, "PAGE_SIZE", 3)
     kinds: Iterator[Fate] = iter(["lost on the way", "reply lost"] * 200)
 
     def third(number: int, _method: str, _path: str) -> Fate:
@@ -180,9 +184,9 @@ def test_foreign_project_in_the_ledger(folder: Workspace, blind: Connection) -> 
     simulate(folder, {ARM: blind})
     assert pull_once(folder, blind).labels == 3
     labels = folder.labels.read_bytes()
-    client = CampaignClient(blind)
-    foreign = client.connection.client().projects.create(title="somebody else's", label_config=render_page(None)).id
-    client.import_tasks(foreign, [{"data": {"question": "?", "answer": "", "text": "", "units": [], "verdicts": []}}])
+    lead = CampaignClient(blind)
+    foreign = blind.client().projects.create(title="somebody else's", label_config=render_page(None)).id
+    lead.import_tasks(foreign, [{"data": {"question": "?", "answer": "", "text": "", "units": [], "verdicts": []}}])
     (ours,) = [project_of(folder, ARM)]
     with closing(sqlite3.connect(folder.ledger)) as database, database:
         database.execute("UPDATE queue SET project = ?", (foreign,))
@@ -191,7 +195,7 @@ def test_foreign_project_in_the_ledger(folder: Workspace, blind: Connection) -> 
             attempt(folder, blind)
         one_line(raised.value)
     assert folder.labels.read_bytes() == labels
-    assert [len(client.tasks(project)) for project in (foreign, ours)] == [1, 3]
+    assert [len(lead.tasks(project)) for project in (foreign, ours)] == [1, 3]
 
 
 def test_ledger_deleted(folder: Workspace, blind: Connection) -> None:
@@ -202,6 +206,7 @@ def test_ledger_deleted(folder: Workspace, blind: Connection) -> None:
     labels, accounts = folder.labels.read_bytes(), known_accounts(folder, ARM)
     folder.ledger.unlink()
     again = push_once(folder, blind)
+    assert again.oddities == ()
     # Found by what stands in its description; nothing is sent twice, nobody gets another account.
     assert (again.projects, again.sent, again.present, again.digest) == (first.projects, 0, 5, first.digest)
     assert known_accounts(folder, ARM) == accounts
@@ -263,7 +268,11 @@ def test_label_configuration_changed_by_hand(folder: Workspace, blind: Connectio
     assert push_once(folder, blind).oddities == ()
 
 
-def test_rater_edits_another_raters_answer_in_a_shared_project(folder: Workspace, blind: Connection) -> None:
+def test_rater_edits_another_raters_answer_in_a_shared_project(
+    folder: Workspace, blind: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PAGE_SIZE", 2)
+    monkeypatch.setattr(client, "IDS_PAGE_SIZE", 2)
     shared(folder, "edited by another", 3, RATERS.replace("overlap = 1", "overlap = 2"))
     push_once(folder, blind)
     simulate(folder, {ARM: blind})

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from helpers.campaigns import difficult_items, write_folder
+from heta_annotation.campaign.entries import LedgerError
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, open_existing
 from heta_annotation.campaign.plan import Plan, plan
 from heta_annotation.campaign.tasks import Entry
@@ -106,6 +107,22 @@ def test_batches_are_open_until_closed(ledger: Ledger) -> None:
     assert ledger.queue("assisted").open_batches() == []
     queue.close_batch(number, landed=True)
     assert queue.open_batches() == []
+
+
+def test_what_the_system_refuses_is_one_line(tmp_path: Path, planned: Plan) -> None:
+    with Ledger(tmp_path / "campaign.sqlite") as ledger:
+        ledger.add_tasks("assisted", entries(planned)[:1])
+        # As a full disk: the database may not grow any more.
+        (pages,) = ledger._db.execute("PRAGMA page_count").fetchone()
+        ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(LedgerError, match=r"campaign\.sqlite\) cannot be used: database or disk is full") as error:
+            ledger.add_tasks("assisted", [entries(planned)[1]._replace(record="x" * 100_000)])
+        assert "\n" not in str(error.value)
+        # All or nothing, and usable again once there is room.
+        assert len(ledger.planned("assisted")) == 1
+        ledger._db.execute("PRAGMA max_page_count = 1000000")
+        ledger.add_tasks("assisted", entries(planned))
+        assert len(ledger.planned("assisted")) == 3
 
 
 def test_wrong_files_are_one_line(tmp_path: Path) -> None:

@@ -17,9 +17,12 @@ from heta_annotation.campaign.tasks import (
     model_version,
     payload,
     suggest_units,
+    write_content,
+    write_entry,
 )
 from heta_data.compose import label_units
-from heta_data.records import AttributionRecord, Item, LabelTask
+from heta_data.jsonl import dump_line
+from heta_data.records import Arm, AttributionRecord, Item, LabelTask, canonical_json, content_hash
 
 ITEM = text_item(1, "one two three four five six seven", "eight nine ten", "Which number?", "three")
 
@@ -125,6 +128,26 @@ def test_fingerprint_ignores_what_the_server_adds() -> None:
     back = {"data": sent["data"], "predictions": [{**sent["predictions"][0], "id": 7, "created_ago": "0 minutes"}]}
     assert fingerprint(back) == fingerprint(sent)
     assert fingerprint({**sent, "predictions": []}) != fingerprint(sent)
+
+
+@pytest.mark.parametrize("item", [*difficult_items(), ITEM], ids=lambda item: item.source_id)
+@pytest.mark.parametrize("arm", ["blind", "assisted"])
+def test_what_is_written_of_a_task_is_the_task(item: Item, arm: Arm) -> None:
+    frame = Frame(CampaignSettings(), "c", "g", "server", frozenset(), 0.5)
+    attribution = make_attribution(item, method=METHOD, model=MODEL) if arm == "assisted" else None
+    task = build_task(item, arm, frame, attribution)
+    assert write_entry(item, arm, frame, attribution) == (task.uid, dump_line(task), payload(item, task, attribution))
+
+
+def test_content_is_written_once_for_request_ledger_and_hash() -> None:
+    attribution = scored(ITEM, [1.0] * 10)
+    for sent in (
+        payload(ITEM, task_of(ITEM)),
+        payload(ITEM, task_of(ITEM, "assisted", attribution=attribution), attribution),
+    ):
+        text, digest = write_content(sent)
+        assert text == canonical_json(sent)
+        assert digest == content_hash({"data": sent["data"], "predictions": sent.get("predictions", [])})
 
 
 @pytest.mark.parametrize("limit", [None, 2])
