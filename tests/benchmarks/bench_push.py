@@ -25,9 +25,11 @@ from heta.words import segment_words
 from heta_annotation.campaign.client import CampaignClient
 from heta_annotation.campaign.page import render_page
 from heta_annotation.campaign.plan import plan
+from heta_annotation.campaign.pull import pull
 from heta_annotation.campaign.push import push
 from heta_annotation.campaign.queue_push import PushOptions, batches
-from heta_annotation.campaign.settings import email_of
+from heta_annotation.campaign.settings import email_of, load_settings
+from heta_annotation.campaign.simulate import simulate
 from heta_annotation.campaign.tasks import write_content
 from heta_annotation.studio import local
 from heta_annotation.studio.accounts import create_accounts
@@ -115,36 +117,38 @@ def peak_memory() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def push_here(root: Path, studio: Path, profile: bool) -> dict[str, Any]:
-    """One push in this process: its seconds, those of its plan, what was sent, and the peak memory."""
+def run_here(what: str, root: Path, studio: Path, profile: bool) -> dict[str, Any]:
+    """One push or pull in this process: its seconds, those of a plan, what was moved, and the peak memory."""
     workspace = Workspace(root)
     workspace.studio = studio
     planned, arms = timed(lambda: plan(workspace).settings.arms)
-    base = peak_memory()
     connections = {arm: local.connect(workspace, arm) for arm in arms}
     spent = psutil.Process().cpu_times()
     profiler = cProfile.Profile()
     if profile:
         profiler.enable()
-    seconds, pushed = timed(lambda: push(workspace, connections))
+    seconds, done = timed(partial({"push": push, "pull": pull}[what], workspace, connections))
     if profile:
         profiler.disable()
         pstats.Stats(profiler, stream=sys.stderr).sort_stats("cumulative").print_stats(60)
     after = psutil.Process().cpu_times()
+    counts = (
+        {"records": done.records}
+        if what == "pull"
+        else {name: sum(getattr(arm, name) for arm in done) for name in ("sent", "present")}
+    )
     return {
         "plan": planned,
         "seconds": seconds,
         "cpu": after.user + after.system - spent.user - spent.system,
-        "sent": sum(arm.sent for arm in pushed),
-        "present": sum(arm.present for arm in pushed),
-        "base": base,
         "peak": peak_memory(),
+        **counts,
     }
 
 
-def push_apart(workspace: Workspace, *, profile: bool = False) -> dict[str, Any]:
-    """One push in a process of its own."""
-    command = [sys.executable, __file__, "--inside", str(workspace.root), str(workspace.studio)]
+def run_apart(what: str, workspace: Workspace, *, profile: bool = False) -> dict[str, Any]:
+    """One push or pull in a process of its own."""
+    command = [sys.executable, __file__, "--inside", what, str(workspace.root), str(workspace.studio)]
     done = subprocess.run([*command, *(["--profile"] if profile else [])], stdout=subprocess.PIPE, check=True)
     return dict(json.loads(done.stdout))
 
@@ -190,7 +194,8 @@ def plain_import(workspace: Workspace) -> dict[str, tuple[float, float]]:
 @click.option("--rounds", default=1, show_default=True, help="Pairs; the order within a pair alternates.")
 @click.option("--plain/--no-plain", default=True, help="Time the plain imports too.")
 @click.option("--profile", is_flag=True, help="Print where the client's time goes; slows it down.")
-@click.option("--inside", type=click.Path(path_type=Path), nargs=2, hidden=True)
+@click.option("--answers", is_flag=True, help="Let scripted raters answer everything, and pull.")
+@click.option("--inside", nargs=3, hidden=True)
 def main(
     counts: tuple[int, ...],
     arms: tuple[Arm, ...],
@@ -198,13 +203,15 @@ def main(
     rounds: int,
     plain: bool,
     profile: bool,
-    inside: tuple[Path, Path] | None,
+    answers: bool,
+    inside: tuple[str, str, str] | None,
 ) -> None:
     """Print a line for each push."""
     if inside:
-        click.echo(json.dumps(push_here(*inside, profile)))
+        click.echo(json.dumps(run_here(inside[0], Path(inside[1]), Path(inside[2]), profile)))
         return
-    setting = f'arms = {json.dumps(arms)}\nassignment = "{"own" if raters else "shared"}"\nraters = {raters or 1}'
+    assignment = "own" if raters else "shared"
+    setting = f'kind = "simulated"\narms = {json.dumps(arms)}\nassignment = "{assignment}"\nraters = {raters or 1}'
     with tempfile.TemporaryDirectory() as folder:
         servers = Workspace(Path(folder) / "servers")
         try:
@@ -216,6 +223,8 @@ def main(
                     workspace.studio = servers.studio
                     write_folder(workspace, count, f"{setting}\nseed = {number}")
                     click.echo(measure(workspace, plain=plain, plain_first=bool(number % 2), profile=profile))
+                    if answers:
+                        click.echo(measure_pull(workspace, profile=profile))
         finally:
             for arm in arms:
                 local.stop(servers, arm)
@@ -232,10 +241,10 @@ def measure(workspace: Workspace, *, plain: bool, plain_first: bool, profile: bo
     )
     before = plain_import(workspace) if plain and plain_first else {}
     began = server_seconds(workspace, arms)
-    first = push_apart(workspace, profile=profile)
+    first = run_apart("push", workspace, profile=profile)
     served = server_seconds(workspace, arms) - began
     yardstick = before or (plain_import(workspace) if plain else {})
-    again = push_apart(workspace)
+    again = run_apart("push", workspace)
     return "\n".join(
         [
             f"{first['sent']} tasks: {first['seconds']:.1f} s, the plan {first['plan']:.1f} s of it; processor: client "
@@ -248,6 +257,19 @@ def measure(workspace: Workspace, *, plain: bool, plain_first: bool, profile: bo
             f"  raters' accounts before that: {accounts:.1f} s",
             f"  again: {again['seconds']:.1f} s, sent {again['sent']}, present {again['present']}",
         ]
+    )
+
+
+def measure_pull(workspace: Workspace, *, profile: bool) -> str:
+    """Everything answered by scripts, then pulled."""
+    arms = load_settings(workspace).arms
+    simulate(workspace, {arm: local.connect(workspace, arm) for arm in arms})
+    began = server_seconds(workspace, arms)
+    found = run_apart("pull", workspace, profile=profile)
+    served = server_seconds(workspace, arms) - began
+    return (
+        f"  pulled {found['records']} answers in {found['seconds']:.1f} s; processor: client {found['cpu']:.1f} s, "
+        f"server {served:.1f} s; peak memory {found['peak']:.0f} MiB"
     )
 
 
