@@ -11,7 +11,6 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    import httpx
     from label_studio_sdk import LabelStudio
 
 T = TypeVar("T")
@@ -69,6 +68,7 @@ def post_json(sdk: "LabelStudio", path: str, text: str, *, seconds: float) -> An
 
 
 def _request(sdk: "LabelStudio", path: str, method: str, **given: Any) -> Any:
+    import httpx
     from label_studio_sdk.core.api_error import ApiError
 
     response: httpx.Response = sdk._client_wrapper.httpx_client.request(path, method=method, **given)
@@ -76,6 +76,8 @@ def _request(sdk: "LabelStudio", path: str, method: str, **given: Any) -> Any:
         body = response.json()
     except ValueError:
         body = None
+    # Response and stream hold each other: without this, megabytes of pages wait for the collector of such cycles.
+    response.stream = httpx.ByteStream(b"")
     if body is None or not 200 <= response.status_code < 300:
         raise ApiError(
             status_code=response.status_code,
