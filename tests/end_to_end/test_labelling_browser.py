@@ -8,10 +8,9 @@ import pytest
 
 from helpers.campaigns import campaign_folder, chromium_page, difficult_items, start_arms, words_of, write_folder
 from heta_annotation.campaign.page import page_data
+from heta_annotation.campaign.plan import plan
 from heta_annotation.campaign.pull import pull
 from heta_annotation.campaign.push import ArmPushed, push
-from heta_annotation.campaign.settings import load_settings
-from heta_annotation.campaign.tasks import draw_items
 from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import read_records
 from heta_data.records import Arm, Item, TokenLabels
@@ -76,7 +75,9 @@ def test_what_is_clicked_is_what_is_pulled(
     items = difficult_items()
     write_folder(folder, items, 'name = "browser"\narms = ["blind"]\nraters = 1')
     (sent,) = push(folder, {"blind": arms["blind"]})
-    order = draw_items(items, load_settings(folder))
+    (arm,) = plan(folder).arms
+    by_uid = {task.uid: next(item for item in items if item.id == task.item_id) for task in arm.tasks}
+    order = [by_uid[uid] for uid in arm.queues[0].uids]
     clicked: dict[str, list[int]] = {}
     with chromium_page(chromium) as opened:
         page: Any = opened
