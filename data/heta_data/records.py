@@ -21,7 +21,9 @@ from heta_data.record_base import content_hash as content_hash
 Role = Literal["example", "evidence", "distractor", "separator", "question", "other"]
 """`example`: worked examples shown to the model, never scored or labelled; `separator`: glue between segments."""
 RaterKind = Literal["human", "judge", "simulated"]
-Arm = Literal["blind", "assisted"]
+Arm = Literal["blind", "assisted", "reveal"]
+"""What raters see of an attribution: nothing, something while they label, or something after a first answer (round 0)
+which they then may change (round 1)."""
 Isolation = Literal["trust", "organisation", "server"]
 """What keeps raters from seeing more than their own page. `server`: each arm has a server of its own, whose raters can
 read each other; `organisation`: moreover each rater has an organisation of their own there, and whatever belongs to

@@ -157,6 +157,7 @@ class Reader:
             rater=rater.pseudonym,
             kind=rater.kind,
             arm=self.arm,
+            round=1 if self.phase == "reveal" else 0,
             segmentation=pushed.task.segmentation,
             starts=tuple(unit.start for unit in units),
             ends=tuple(unit.end for unit in units),

@@ -41,6 +41,10 @@ _ASSISTED = {
     "preselected": " A program has marked some words already: keep, remove and add as you see fit.",
     "heat": " The coloured lines show what a program found important; they are no marks.",
 }
+_REVEAL = (
+    "This is your first answer. The coloured lines now show what a program found important; they are no marks. "
+    "Change your answer where you see fit, or leave it, and press Submit."
+)
 _ADJUDICATE = (
     "Raters do not agree on this text. Each coloured line below a word is one rater who marked it. "
     "Mark the words that a reader needs, as the guideline asks; you need not follow any of them."
@@ -129,6 +133,11 @@ def render_adjudication() -> str:
 def render_feedback() -> str:
     """Label Studio's configuration of the page that shows a rater how the practice went."""
     return _render(_FEEDBACK, reason=REASON)
+
+
+def render_reveal() -> str:
+    """Label Studio's configuration of the page on which a rater revises the first answer."""
+    return _render(_REVEAL)
 
 
 def render_consent() -> str:

@@ -50,6 +50,8 @@ class ArmPlan:
     queues: tuple[Queue, ...]
     payloads: tuple[dict[str, Any], ...] = field(repr=False)
     """What Label Studio is sent, one per task."""
+    revealed: Mapping[str, AttributionRecord] = field(default_factory=dict, repr=False)
+    """What is shown after the first answer, by item id; empty where nothing is."""
 
     @property
     def labels(self) -> int:
@@ -131,7 +133,7 @@ def plan(workspace: Workspace) -> Plan:
     labelled = tuple(item for item in items if label_units(item))
     attributions: dict[str, AttributionRecord] = {}
     lacking: list[str] = []
-    if "assisted" in settings.arms and labelled:
+    if {"assisted", "reveal"} & set(settings.arms) and labelled:
         attributions, lacking = choose_attributions(workspace, settings, labelled)
     frame = Frame(
         settings=settings,
@@ -181,10 +183,14 @@ def _plan_arm(arm: Arm, frame: Frame, items: Sequence[Item], attributions: Mappi
     """One arm's tasks, what is sent for them, and its queues."""
     settings = frame.settings
     tasks, payloads, twins = [], [], {}
+    revealed: dict[str, AttributionRecord] = {}
     for item in items:
-        attribution = attributions.get(item.id) if arm == "assisted" else None
-        if arm == "assisted" and attribution is None:
+        attribution = attributions.get(item.id) if arm != "blind" else None
+        if arm != "blind" and attribution is None:
             continue  # named among the problems
+        if arm == "reveal" and attribution is not None:
+            revealed[item.id] = attribution
+            attribution = None  # the first answer is blind
         task = build_task(item, arm, frame, attribution)
         tasks.append(task)
         payloads.append(payload(item, task, attribution))
@@ -198,12 +204,15 @@ def _plan_arm(arm: Arm, frame: Frame, items: Sequence[Item], attributions: Mappi
         tasks=tuple(tasks),
         queues=make_queues(arm, tasks, settings, twins),
         payloads=tuple(payloads),
+        revealed=revealed,
     )
 
 
 def _sees(arm: Arm, settings: CampaignSettings) -> str:
     if arm == "blind":
         return "nothing of any attribution"
+    if arm == "reveal":
+        return f"nothing at first; then the heat of {settings.method}, with the first answer to revise"
     if settings.show == "heat":
         return f"the heat of {settings.method} below every unit, nothing marked"
     return f"the top {settings.share:.0%} of the units by {settings.method} (at least one) already marked"

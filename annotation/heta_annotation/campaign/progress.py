@@ -58,6 +58,8 @@ class ArmStatus:
     labels: int
     """Answers that count."""
     expected: int
+    revised: int
+    """Second answers, given after an attribution was shown; only in the arm `reveal`."""
     quarantined: int | None
     """None with a server that is down."""
     contested: tuple[str, ...]
@@ -107,6 +109,8 @@ def _arm_status(
         edits = edits_by_others(ledger.raters(arm), [raw for raws in fetched.raws.values() for raw in raws])
     else:
         labels = _pulled(workspace, ledger, arm)
+    revised = [record for record in labels if record.round > 0]
+    labels = [record for record in labels if record.round == 0]
     overlaps = ledger.overlap(arm)
     dealt = Counter(record.task_uid for record in labels if not record.skipped)
     missing = sum(max(0, overlap - dealt[uid]) for uid, overlap in overlaps.items())
@@ -121,6 +125,7 @@ def _arm_status(
         complete=sum(dealt[uid] >= overlap for uid, overlap in overlaps.items()),
         labels=sum(record.answered for record in labels),
         expected=sum(overlaps.values()),
+        revised=sum(record.answered for record in revised),
         quarantined=quarantined,
         contested=tuple(item for item, found in find_consensus(labels).items() if found.outcome == "contested"),
         agreement=agreement(labels),

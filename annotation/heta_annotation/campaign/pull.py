@@ -62,7 +62,7 @@ def pull(workspace: Workspace, connections: Mapping[Arm, Connection]) -> Pulled:
     with workspace.lock(), open_existing(workspace.ledger) as ledger:
         campaign_hash, arms = _pushed_arms(ledger)
         require_servers(arms, connections)
-        before = {arm: {number for row in ledger.projects(arm) for number in ledger.seen(row.queue)} for arm in arms}
+        before = {arm: seen_before(ledger, arm) for arm in arms}
         items = {item.id: item for item in read_records(workspace.items, Item)}
         kept = [r for r in _labels_there(workspace) if r.origin is None or r.campaign_hash != campaign_hash]
         fetched = []
@@ -81,6 +81,12 @@ def pull(workspace: Workspace, connections: Mapping[Arm, Connection]) -> Pulled:
         write_records(workspace.labels, everything)
         write_records(workspace.quarantine, refused)
     return Pulled(pulled, len(everything))
+
+
+def seen_before(ledger: Ledger, arm: Arm) -> set[int]:
+    """Numbers of all of an arm's annotations that were ever pulled."""
+    rows = [*ledger.projects(arm), *ledger.projects(arm, "reveal")]
+    return {number for row in rows for number in ledger.seen(row.queue)}
 
 
 def check_unchanged(ledger: Ledger, labels: Sequence[TokenLabels]) -> None:
@@ -140,7 +146,7 @@ def fetch_arm(
     labels: list[TokenLabels] = []
     refused: list[QuarantinedAnnotation] = []
     raws: dict[str, tuple[dict[str, Any], ...]] = {}
-    for row in ledger.projects(arm):
+    for row in [*ledger.projects(arm), *ledger.projects(arm, "reveal")]:
         client = CampaignClient(queue_connection(row.queue, connection, accounts))
         answered, quarantined, raws[row.queue] = _fetch_queue(ledger, row, client, items)
         labels += answered
@@ -163,6 +169,7 @@ def _fetch_queue(
         tasks=ledger.tasks(row.queue),
         raters=raters,
         items=items,
+        phase=row.phase,
         consent={rater: version for rater, version in agreed.items() if version is not None},
     )
     answers: list[TokenLabels] = []

@@ -12,6 +12,7 @@ from heta_annotation.campaign.page import render_page
 from heta_annotation.campaign.plan import ArmPlan, Plan, plan
 from heta_annotation.campaign.queue_push import PushOptions, QueuePush, QueuePushed
 from heta_annotation.campaign.queues import Queue
+from heta_annotation.campaign.reveal import Reveal
 from heta_annotation.campaign.settings import email_of
 from heta_annotation.campaign.stages import Stages
 from heta_annotation.campaign.tasks import fingerprint
@@ -170,6 +171,7 @@ class _ArmPush:
         self.accounts = self._accounts()
         raters = {rater.pseudonym: rater for rater in self.ledger.raters(name)}
         queues = self._queues()
+        reveal = Reveal(self.ledger, self.planned, self.arm, self._send, self._reach)
         stages = Stages(self.ledger, self.planned, name, self._send, self._reach)
         total = sum(len(queue.uids) for queue in queues)
         pushed: dict[str, QueuePushed] = {}
@@ -181,6 +183,8 @@ class _ArmPush:
             else:
                 tell = None if progress is None else partial(_tell, progress, name, done, total)
                 pushed[queue.name] = self._send(queue, self._page(queue), tell)
+                if name == "reveal" and (more := reveal.open(raters[queue.raters[0]])) is not None:
+                    pushed[f"{queue.name}/reveal"] = more
             done += len(queue.uids)
         logins = write_logins(self.workspace, self.connection, self._labelled_at(pushed), self.accounts)
         return ArmPushed(
@@ -206,7 +210,7 @@ class _ArmPush:
 
     def _labelled_at(self, pushed: Mapping[str, QueuePushed]) -> dict[str, int | None]:
         """E-mail -> project in which that rater labels; None for one who has several, one after the other."""
-        staged = self.planned.consent is not None or bool(self.planned.practice)
+        staged = self.planned.consent is not None or bool(self.planned.practice) or self.arm.arm == "reveal"
         return {
             email_of(rater): None if staged else pushed[queue.name].project
             for queue in self._queues()

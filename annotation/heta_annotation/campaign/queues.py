@@ -14,8 +14,9 @@ from typing import Literal
 from heta_annotation.campaign.settings import CampaignSettings
 from heta_data.records import Arm, LabelTask
 
-Phase = Literal["consent", "practice", "feedback", "label", "adjudicate"]
-"""What a queue is for: agreeing to take part, practising on known items, seeing how that went, labelling, deciding."""
+Phase = Literal["consent", "practice", "feedback", "label", "reveal", "adjudicate"]
+"""What a queue is for: agreeing to take part, practising on known items, seeing how that went, labelling, revising what
+was labelled once an attribution is shown, deciding what others labelled differently."""
 
 
 @dataclass(frozen=True)

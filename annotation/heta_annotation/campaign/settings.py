@@ -1,7 +1,8 @@
 """The table [campaign] of heta.toml: who labels what, and what assisted raters see."""
 
+import random
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -27,7 +28,8 @@ class CampaignSettings(BaseModel):
     kind: Literal["human", "simulated"] = "human"
     """Who the raters are. Goes into every label, and cannot be changed later."""
     raters: Raters = 3
-    """Raters per arm: a number (pseudonyms are then given), a list (one arm), or a list for each arm."""
+    """Raters per arm: a number (pseudonyms are then given), a list for each arm, or one list from which the seed draws
+    who is in which arm."""
     overlap: Annotated[int, Field(ge=1)] | None = None
     """Raters per item; none given: every rater of the arm labels every item."""
     assignment: Literal["own", "shared"] = "own"
@@ -50,7 +52,8 @@ class CampaignSettings(BaseModel):
     policy: TargetPolicy = "answer"
     """Which target was explained, as in [attribute]. Methods that use no model have none."""
     show: Literal["preselected", "heat"] = "preselected"
-    """The method's top units already marked, or a coloured line below every unit; never both."""
+    """The method's top units already marked, or a coloured line below every unit; never both. In the arm `reveal` it is
+    always the lines: what is marked there is the rater's own first answer."""
     share: Annotated[float, Field(gt=0, le=1)] = 0.15
     """Share of an item's units that is pre-selected, at least one unit."""
     consent: str | None = None
@@ -85,8 +88,8 @@ class CampaignSettings(BaseModel):
             return value
         lists = value if isinstance(value, Mapping) else {"": value}
         for arm, names in lists.items():
-            if arm not in ("", "blind", "assisted"):
-                raise ValueError(f"unknown arm {arm!r}; allowed: blind, assisted")
+            if arm not in ("", *get_args(Arm)):
+                raise ValueError(f"unknown arm {arm!r}; allowed: {', '.join(get_args(Arm))}")
             if not isinstance(names, list | tuple) or not names:
                 raise ValueError("expected a list of at least one pseudonym")
             for name in names:
@@ -103,17 +106,17 @@ class CampaignSettings(BaseModel):
         if not {"arms", "kind"} <= set(info.data):
             return value  # arms or kind are wrong themselves, and that is what the user is told
         arms, kind = info.data["arms"], info.data["kind"]
-        if isinstance(value, tuple) and len(arms) > 1:
-            raise ValueError('two arms need a list each, e.g. raters = {blind = ["a01"], assisted = ["a02"]}')
+        if isinstance(value, tuple) and len(value) < len(arms):
+            raise ValueError(f"{len(value)} raters cannot be drawn into {len(arms)} arms")
         if isinstance(value, dict) and set(value) != set(arms):
             raise ValueError(f"lists for {', '.join(value)}, but the arms are {', '.join(arms)}")
         for arm in arms:
-            for name in _names(value, arms, kind, arm):
+            for name in _names(value, arms, kind, arm, seed=0):
                 # At once and not at the release, when the labels are made and the name cannot be changed any more.
                 if problems := name_problems(name, kind):
                     raise ValueError(f"rater {name!r} {'; '.join(problems)}")
-                if arm == "blind" and name.startswith(ANCHORED):
-                    raise ValueError(f"{name!r} follows a suggestion, and the blind arm has none")
+                if name.startswith(ANCHORED) and not (isinstance(value, dict) and arm == "assisted"):
+                    raise ValueError(f"{name!r} follows a suggestion: name it under assisted = [...]")
         return value
 
     @field_validator("overlap", mode="after")
@@ -122,33 +125,39 @@ class CampaignSettings(BaseModel):
         if overlap is None or not {"arms", "kind", "raters"} <= set(info.data):
             return overlap
         for arm in info.data["arms"]:
-            names = _names(info.data["raters"], info.data["arms"], info.data["kind"], arm)
+            names = _names(info.data["raters"], info.data["arms"], info.data["kind"], arm, seed=0)
             if overlap > len(names):
                 raise ValueError(f"arm {arm} has {len(names)} raters")
         return overlap
 
     @model_validator(mode="after")
     def _stages_need_queues_of_their_own(self) -> Self:
-        if self.assignment == "shared" and (self.consent is not None or self.practice):
-            raise ValueError('consent and practice need assignment = "own": in a shared project nobody can be kept out')
+        if self.assignment == "shared" and (self.consent is not None or self.practice or "reveal" in self.arms):
+            raise ValueError(
+                'consent, practice and the arm reveal need assignment = "own": a shared project keeps nobody out'
+            )
         if self.practice and self.controls is None:
             raise ValueError("practice needs gold items: name their file as `controls`")
         return self
 
     def raters_of(self, arm: Arm) -> tuple[str, ...]:
         """Pseudonyms of an arm's raters. Numbered ones go on from arm to arm: nobody labels in two."""
-        return _names(self.raters, self.arms, self.kind, arm)
+        return _names(self.raters, self.arms, self.kind, arm, self.seed)
 
     def overlap_of(self, arm: Arm) -> int:
         """Raters per item in that arm."""
         return self.overlap or len(self.raters_of(arm))
 
 
-def _names(raters: Raters, arms: Sequence[Arm], kind: str, arm: Arm) -> tuple[str, ...]:
+def _names(raters: Raters, arms: Sequence[Arm], kind: str, arm: Arm, seed: int) -> tuple[str, ...]:
     if isinstance(raters, dict):
         return raters[arm]
     if isinstance(raters, tuple):
-        return raters
+        if len(arms) == 1:
+            return raters
+        drawn = sorted(raters)
+        random.Random(f"arms:{seed}").shuffle(drawn)  # noqa: S311 - a reproducible draw, no secret
+        return tuple(sorted(drawn[list(arms).index(arm) :: len(arms)]))
     first = 1 + raters * list(arms).index(arm)
     return tuple(f"{_PREFIX[kind]}{number:02d}" for number in range(first, first + raters))
 

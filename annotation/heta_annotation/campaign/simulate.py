@@ -16,6 +16,8 @@ from heta.records import Span
 from heta.words import segment_words
 from heta_annotation.campaign.client import CampaignClient, queue_connection, require_servers
 from heta_annotation.campaign.ledger import Ledger, Project, Pushed, Rater, open_existing
+from heta_annotation.campaign.page import AGREE, CONSENT, PASSAGE
+from heta_annotation.campaign.queues import Phase
 from heta_annotation.campaign.settings import ANCHORED
 from heta_annotation.campaign.tasks import units_region
 from heta_annotation.studio.accounts import Account, known_accounts
@@ -25,6 +27,7 @@ from heta_data.jsonl import read_records
 from heta_data.records import Arm, Item, LabelTask
 from heta_data.workspace import Workspace
 
+PHASES: tuple[Phase, ...] = ("consent", "practice", "label", "reveal")
 Progress = Callable[[Arm, int, int], None]
 """Told (arm, labels given, labels to give) after every label."""
 
@@ -106,14 +109,14 @@ class _Arm:
         accounts = known_accounts(self.workspace, self.connection.name)
         todo: list[_Label] = []
         present = 0
-        for row in self.ledger.projects(self.arm):
+        rows = [row for phase in PHASES for row in self.ledger.projects(self.arm, phase)]
+        for row in rows:
             mine = [rater for name, rater in raters.items() if row.rater in (None, name)]
             missing, done = self._missing(row, mine, accounts)
             todo += missing
             present += done
         for given, label in enumerate([] if dry_run else todo, start=1):
-            marks, seconds = answer(items[label.pushed.task.item_id], label.rater, label.pushed.task, seed)
-            result: list[dict[str, Any]] = [units_region(marks)] if marks else []
+            result, seconds = _result(label, items, seed)
             client = CampaignClient(replace(self.connection, token=accounts[label.rater.email].token))
             client.annotate(label.pushed.remote or 0, result, seconds=seconds, parent_prediction=label.parent)
             if progress is not None:
@@ -136,7 +139,7 @@ class _Arm:
         for rater, pushed in assign(raters, list(self.ledger.tasks(row.queue).values()), own=row.rater is not None):
             if (pushed.remote, rater.account) not in done:
                 parent = predictions[pushed.remote or 0][0]["id"] if _anchored([rater]) else None
-                missing.append(_Label(rater, pushed, parent))
+                missing.append(_Label(row.phase, rater, pushed, parent))
         return missing, len(done)
 
 
@@ -144,10 +147,22 @@ class _Arm:
 class _Label:
     """A label to give."""
 
+    phase: Phase
     rater: Rater
     pushed: Pushed
     parent: int | None
     """The prediction it begins from."""
+
+
+def _result(label: _Label, items: Mapping[str, Item], seed: int) -> tuple[list[dict[str, Any]], float]:
+    """Regions and seconds: scripts agree to everything, and stay with their first answer when they see more."""
+    if label.phase == "consent":
+        value = {"choices": [AGREE]}
+        return [{"from_name": CONSENT, "to_name": PASSAGE, "type": "choices", "value": value}], 10.0
+    marks, seconds = answer(items[label.pushed.task.item_id], label.rater, label.pushed.task, seed)
+    if label.phase == "reveal":
+        return list(label.pushed.content["predictions"][0]["result"]), round(seconds / 2, 1)
+    return [units_region(marks)] if marks else [], seconds
 
 
 def _anchored(raters: list[Rater]) -> bool:

@@ -10,11 +10,14 @@ from heta_annotation.campaign.answers import QuarantinedAnnotation
 from heta_annotation.campaign.client import CampaignClient, queue_connection, require_servers
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, open_existing
 from heta_annotation.campaign.pull import labels_digest
+from heta_annotation.campaign.queues import Phase
 from heta_annotation.studio.accounts import known_accounts
 from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import Arm, TokenLabels
 from heta_data.workspace import Workspace
+
+PHASES: tuple[Phase, ...] = ("consent", "practice", "feedback", "label", "reveal")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def withdraw(workspace: Workspace, connections: Mapping[Arm, Connection], pseudo
         campaign = ledger.campaign()
         projects = [
             (row.queue, row.number)
-            for phase in ("consent", "practice", "feedback", "label")
+            for phase in PHASES
             for row in ledger.projects(rater.arm, phase)
             if row.rater in (None, pseudonym) and row.number is not None
         ]

@@ -12,7 +12,7 @@ from heta_data.options import folder_flag, folder_option, json_option
 
 @click.command()
 @folder_option
-@click.option("--arm", type=click.Choice(["blind", "assisted"]), default="blind", show_default=True)
+@click.option("--arm", type=click.Choice(["blind", "assisted", "reveal"]), default="blind", show_default=True)
 @click.option(
     "--items",
     type=click.Choice(["contested", "short"]),

@@ -106,6 +106,8 @@ def _arm_lines(arm: "ArmStatus") -> list[str]:
         f"{arm.complete} of {arm.tasks} tasks complete, {arm.labels} of {arm.expected} labels, "
         f"{len(arm.contested)} contested{aside}"
     ]
+    if arm.arm == "reveal":
+        lines.append(f"{arm.revised} answers revised after the attribution was shown")
     found = arm.agreement
     if found.alpha is None:
         lines.append(f"agreement: none yet ({found.reason})")

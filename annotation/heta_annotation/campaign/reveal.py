@@ -1,0 +1,100 @@
+"""The arm `reveal`: once a rater has answered everything blind, the same items come again with heat, to be revised.
+
+Both answers are kept: the first as round 0, the revised one as round 1. Nothing of the attribution is in the rater's
+organisation before the last first answer is given.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from heta_annotation.campaign.answers import Reader, plain_annotation
+from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker
+from heta_annotation.campaign.consensus import marked
+from heta_annotation.campaign.ledger import Ledger, Rater
+from heta_annotation.campaign.page import page_data, render_reveal
+from heta_annotation.campaign.plan import ArmPlan, Plan
+from heta_annotation.campaign.queue_push import QueuePushed
+from heta_annotation.campaign.queues import Queue
+from heta_annotation.campaign.tasks import fingerprint, suggest_units, units_region
+from heta_data.records import LabelTask, TokenLabels, content_hash
+
+FIRST_ANSWER = "your first answer"
+"""What Label Studio calls the marks that a rater begins from."""
+
+
+@dataclass(frozen=True)
+class Reveal:
+    """The second half of the arm."""
+
+    ledger: Ledger
+    planned: Plan
+    arm: ArmPlan
+    send: Callable[[Queue, ProjectPage], QueuePushed]
+    reach: Callable[[str], CampaignClient]
+
+    def open(self, rater: Rater) -> QueuePushed | None:
+        """Send the items to revise, once the rater has dealt with all of them; None before that.
+
+        Raises:
+            LabelStudioError: a call failed.
+        """
+        queue = f"{self.arm.arm}/{rater.pseudonym}"
+        first = self._first_answers(rater, queue)
+        if first is None:
+            return None
+        tasks = [(self._task(label), label) for label in first]
+        contents = {task.uid: self._content(task, label) for task, label in tasks}
+        self.ledger.add_tasks(
+            self.arm.arm,
+            [(task, contents[task.uid], fingerprint(contents[task.uid])) for task, _ in tasks if not self._there(task)],
+            "reveal",
+        )
+        reveal = Queue(f"{queue}/reveal", self.arm.arm, (rater.pseudonym,), tuple(contents), 1, "reveal")
+        page = ProjectPage(
+            title=f"{self.planned.settings.name[:34]}: look again",
+            marker=marker(self.planned.campaign_hash, reveal.name),
+            label_config=render_reveal(),
+            instruction=self.planned.guideline.html,
+            overlap=1,
+            show_predictions=True,
+        )
+        return self.send(reveal, page)
+
+    def _there(self, task: LabelTask) -> bool:
+        # What was revealed stays what it was, although the rater may have gone back to a first answer since.
+        return task.uid in self.ledger.planned(self.arm.arm, "reveal")
+
+    def _first_answers(self, rater: Rater, queue: str) -> list[TokenLabels] | None:
+        """The rater's answers that can be revised, in the order of the queue; None while some are missing."""
+        project = self.ledger.project(queue)
+        if project is None:
+            return None
+        tasks = self.ledger.tasks(queue)
+        items = {item.id: item for item in self.planned.items}
+        reader = Reader(self.arm.arm, "", project, tasks=tasks, raters=[rater], items=items)
+        found: dict[str, TokenLabels] = {}
+        for task in self.reach(queue).export(project):
+            for exported in sorted(task.get("annotations") or (), key=lambda exported: int(exported["id"])):
+                answer = reader.read(task, plain_annotation(exported))
+                if isinstance(answer, TokenLabels):
+                    found[answer.task_uid] = answer
+        if len(found) < len(tasks):
+            return None
+        return [found[uid] for uid in tasks if not found[uid].skipped]
+
+    def _task(self, label: TokenLabels) -> LabelTask:
+        task = self.ledger.planned(self.arm.arm)[label.task_uid]
+        uid = content_hash({"task": label.task_uid, "rater": label.rater, "phase": "reveal"})
+        item = next(item for item in self.planned.items if item.id == label.item_id)
+        heat = self.planned.settings.model_copy(update={"show": "heat"})
+        suggestion = suggest_units(item, self.arm.revealed[item.id], heat)
+        return task.model_copy(update={"uid": uid, "overlap": 1, "suggestion": suggestion})
+
+    def _content(self, task: LabelTask, label: TokenLabels) -> dict[str, object]:
+        item = next(item for item in self.planned.items if item.id == label.item_id)
+        marks = sorted(marked(label))
+        region = [units_region(marks)] if marks else []
+        return {
+            "data": {"uid": task.uid, **page_data(item, task.suggestion.heat if task.suggestion else ())},
+            "predictions": [{"model_version": FIRST_ANSWER, "score": 1.0, "result": region}],
+        }
