@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heta_annotation.cli.decisions import adjudicate, gold
+from heta_annotation.cli.decisions import adjudicate, gold, review
 from heta_annotation.cli.raters import admit, extend, withdraw
 from heta_annotation.cli.servers import bar, connect, pushed_arms
 from heta_annotation.cli.status import close, status
@@ -163,7 +163,7 @@ def simulate(folder: Path, seed: int, dry_run: bool, as_json: bool) -> None:
 
 campaign.add_command(adjudicate)
 campaign.add_command(gold)
-for command in (status, close, extend, admit, withdraw):
+for command in (review, status, close, extend, admit, withdraw):
     campaign.add_command(command)
 
 

@@ -12,7 +12,13 @@ from heta_data.options import folder_flag, folder_option, json_option
 
 @click.command()
 @folder_option
-@click.option("--arm", type=click.Choice(["blind", "assisted", "reveal"]), default="blind", show_default=True)
+@click.option(
+    "--arm",
+    type=click.Choice(["blind", "assisted", "reveal"]),
+    default="blind",
+    show_default=True,
+    help="Whose raters get more.",
+)
 @click.option(
     "--items",
     type=click.Choice(["contested", "short"]),
@@ -71,6 +77,7 @@ def admit(folder: Path, rater: str) -> None:
     from heta_data.workspace import Workspace
 
     workspace = Workspace(folder)
+    pushed_arms(workspace)
     with workspace.lock(), open_existing(workspace.ledger) as ledger:
         let_in(ledger, rater)
     click.echo(f"{rater} is let in. Next: heta campaign push{folder_flag(folder)}")
