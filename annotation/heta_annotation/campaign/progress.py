@@ -21,6 +21,8 @@ from heta_data.workspace import Workspace
 
 RATE_DAYS = 7
 """The pace of so many last days says when it will be done."""
+LEAST_HOURS = 1.0
+"""After less than this from the first answer on, there is no pace yet."""
 
 
 @dataclass(frozen=True)
@@ -163,13 +165,13 @@ def edits_by_others(raters: Sequence[Rater], raws: Sequence[Mapping[str, Any]]) 
 
 
 def answers_a_day(labels: Sequence[TokenLabels], now: datetime) -> float | None:
-    """Answers a day over the last `RATE_DAYS`, or since the first one where that is less; None for less than two."""
+    """Answers a day over the last `RATE_DAYS`, or since the first one; None before there are two, and `LEAST_HOURS`."""
     moments = sorted(_moment(record.origin.created_at) for record in labels if record.origin is not None)
     since = now - timedelta(days=RATE_DAYS)
     recent = [moment for moment in moments if moment >= since]
     begin = recent[0] if recent and recent[0] == moments[0] else since
     days = (now - begin).total_seconds() / 86400
-    return round(len(recent) / days, 2) if len(recent) > 1 and days > 0 else None
+    return round(len(recent) / days, 1) if len(recent) > 1 and days * 24 >= LEAST_HOURS else None
 
 
 def _moment(written: str) -> datetime:

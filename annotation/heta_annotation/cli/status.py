@@ -1,6 +1,7 @@
 """`heta campaign status` and `close`: how far it is, on one screen, and how it ends."""
 
 import json
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -39,7 +40,8 @@ def status(folder: Path, watch: float | None, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    console = Console(highlight=False)
+    # In a pipe nothing is wrapped: rich would take 80 columns for the width.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     if watch is None:
         console.print(_screen(_look(workspace), folder))
         return
@@ -114,11 +116,15 @@ def _arm_lines(arm: "ArmStatus") -> list[str]:
     else:
         interval = "" if found.low is None or found.high is None else f" [{found.low:.2f}, {found.high:.2f}]"
         lines.append(f"agreement: alpha {found.alpha:.2f}{interval} on {found.items} items with two answers or more")
-    spent = f"{arm.seconds / 3600:.1f} h of work"
-    left = "" if arm.seconds_left is None else f", about {arm.seconds_left / 3600:.1f} h to go"
+    spent = f"{_duration(arm.seconds)} of work"
+    left = f", about {_duration(arm.seconds_left)} to go" if arm.seconds_left else ""
     pace = "" if arm.a_day is None else f"; {arm.a_day:g} answers a day"
     end = "" if arm.done_at is None else f", done about {arm.done_at[:10]} at that pace"
     return [*lines, f"{spent}{left}{pace}{end}"]
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 7200 else f"{seconds / 60:.0f} min"
 
 
 def _raters(raters: "tuple[RaterStatus, ...]") -> "Table":
@@ -126,8 +132,8 @@ def _raters(raters: "tuple[RaterStatus, ...]") -> "Table":
 
     table = Table(box=None, padding=(0, 1), show_edge=False)
     table.add_column("  rater", no_wrap=True)
-    for heading in ("stage", "done", "cannot tell", "skipped", "hours", "practice", "flags"):
-        table.add_column(heading, justify="right" if heading in ("done", "cannot tell", "skipped", "hours") else "left")
+    for heading in ("stage", "done", "cannot tell", "skipped", "work", "practice", "flags"):
+        table.add_column(heading, justify="right" if heading in ("done", "cannot tell", "skipped", "work") else "left")
     for rater in raters:
         dealt = rater.answered + rater.cannot_tell
         table.add_row(
@@ -136,7 +142,7 @@ def _raters(raters: "tuple[RaterStatus, ...]") -> "Table":
             f"{dealt}/{rater.planned}",
             str(rater.cannot_tell),
             str(rater.skipped),
-            f"{rater.seconds / 3600:.1f}",
+            _duration(rater.seconds),
             "" if rater.practice_score is None else f"{rater.practice_score:.2f}",
             ", ".join(flag.name for flag in rater.flags),
         )
