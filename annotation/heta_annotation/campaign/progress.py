@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from heta_annotation.campaign.consensus import find_consensus
-from heta_annotation.campaign.ledger import Rater, open_existing
+from heta_annotation.campaign.ledger import Ledger, Rater, open_existing
 from heta_annotation.campaign.pull import fetch_arm
 from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import read_records
@@ -64,7 +64,7 @@ def campaign_status(workspace: Workspace, connections: Mapping[Arm, Connection])
                 labels: Sequence[TokenLabels] = fetched.labels
                 quarantined = len(fetched.quarantined)
             else:
-                labels = _pulled(workspace, arm)
+                labels = _pulled(workspace, ledger, arm)
             overlaps = ledger.overlap(arm)
             dealt = Counter(record.task_uid for record in labels if not record.skipped)
             found.append(
@@ -84,11 +84,13 @@ def campaign_status(workspace: Workspace, connections: Mapping[Arm, Connection])
     return found
 
 
-def _pulled(workspace: Workspace, arm: Arm) -> list[TokenLabels]:
-    if not workspace.labels.exists():
+def _pulled(workspace: Workspace, ledger: Ledger, arm: Arm) -> list[TokenLabels]:
+    """The campaign's own labels in the file: what was imported, or is of another campaign, is no progress of it."""
+    begun = ledger.campaign()
+    if begun is None or not workspace.labels.exists():
         return []
     records = read_records(workspace.labels, TokenLabels)
-    return [record for record in records if record.arm == arm and record.origin is not None]
+    return [r for r in records if r.arm == arm and r.origin is not None and r.campaign_hash == begun.hash]
 
 
 def _rater_status(rater: Rater, labels: Iterable[TokenLabels]) -> RaterStatus:
