@@ -128,6 +128,7 @@ WITHOUT_ITEMS = [
     "campaign status",
     "campaign pull",
     "campaign simulate",
+    "campaign import export.json --kind human --arm blind",
 ]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heta_annotation.cli.decisions import adjudicate, gold
+from heta_annotation.cli.importing import import_command
 from heta_annotation.cli.servers import bar, connect, pushed_arms, running
 from heta_data.options import folder_flag, folder_option, json_option
 
@@ -180,6 +181,7 @@ def simulate(folder: Path, seed: int, dry_run: bool, as_json: bool) -> None:
 
 campaign.add_command(adjudicate)
 campaign.add_command(gold)
+campaign.add_command(import_command)
 
 
 def _list(numbers: Sequence[int]) -> str:
