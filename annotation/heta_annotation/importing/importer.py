@@ -9,7 +9,7 @@ from heta.errors import InputError
 from heta_annotation.campaign.answers import QuarantinedAnnotation
 from heta_annotation.importing.export import Task, source_name
 from heta_annotation.importing.matching import Match, Matcher, Unmatched, check_text_key
-from heta_annotation.importing.merging import Written, read_before, write_both
+from heta_annotation.importing.merging import Authorship, read_before, write_both
 from heta_annotation.importing.outcome import Imported, StraySpan
 from heta_annotation.importing.own_campaign import own_campaign
 from heta_annotation.importing.privacy import Accounts, scrub_text
@@ -91,7 +91,7 @@ class _Import:
         marked = tuple(sorted(self.vocabulary.marked))
         self.identity = Identity(source_name(tasks, settings.source), settings.arm, settings.kind, marked)
         self.accounts = Accounts(tasks)
-        self.export = Written.of(tasks, self.accounts)
+        self.export = Authorship.of(tasks, self.accounts)
         self.before = read_before(workspace, self.identity)
         self.before.check(self.export)
         self.reader = AnnotationReader(

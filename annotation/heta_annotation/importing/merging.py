@@ -17,7 +17,7 @@ GONE = "gone: it was in an earlier export of this source, and is not in this one
 
 
 @dataclass(frozen=True)
-class Written:
+class Authorship:
     """Who made an annotation, and when, over a whole export."""
 
     authors: Mapping[int, Account | None]
@@ -25,7 +25,7 @@ class Written:
     created: Mapping[int, str]
 
     @classmethod
-    def of(cls, tasks: Sequence[Task], accounts: Accounts) -> "Written":
+    def of(cls, tasks: Sequence[Task], accounts: Accounts) -> "Authorship":
         """From every annotation of the tasks, in their order."""
         every = [annotation for task in tasks for annotation in task["annotations"]]
         return cls(
@@ -61,7 +61,7 @@ class Before:
         labels = {record.rater for record in (*self.mine.values(), *self.others)}
         return labels | {q.rater for q in (*self.aside, *self.others_aside) if q.rater is not None}
 
-    def check(self, export: Written) -> None:
+    def check(self, export: Authorship) -> None:
         """Refuse what cannot be the same source again, or not as what it is said to be.
 
         Raises:
@@ -117,7 +117,7 @@ class Before:
                 found.setdefault(account, name)
         return found
 
-    def gone(self, export: Written) -> list[QuarantinedAnnotation]:
+    def gone(self, export: Authorship) -> list[QuarantinedAnnotation]:
         """Annotations of an earlier import that are not in the export: deleted, or not exported this time."""
         labels = [
             QuarantinedAnnotation(

@@ -28,7 +28,11 @@ from heta_data.errors import IntegrityError
 from heta_data.jsonl import read_records, write_records
 from heta_data.raters import name_problems
 from heta_data.records import Arm, TokenLabels
+from heta_data.release.problems import find_problems
+from heta_data.release.tables import Tables, publishable
 from heta_data.workspace import Workspace
+from heta_evaluation.labels import select_labels
+from heta_evaluation.settings import EvaluateSettings
 
 ITEMS = [*difficult_items(), *simple_items(2)]
 ITEM = ITEMS[0]
@@ -202,6 +206,14 @@ def test_tasks_that_show_no_item_are_reported_and_nothing_else(folder: Workspace
         run(folder, foreign)
     one_line(raised)
     assert file_contents(folder.root) == before
+
+
+def test_imported_labels_can_be_evaluated_and_released(folder: Workspace) -> None:
+    run(folder, of_item(annotation(1, BEES, 3), annotation(2, [], 4), annotation(3, BEES, 5, was_cancelled=True)))
+    selected = select_labels(ITEMS, labels(folder), EvaluateSettings(arms=("blind",)))
+    assert [record.rater for record in selected.by_item[ITEM.id]] == ["r01", "r02"]
+    tables = Tables(items=list(ITEMS), labels=[publishable(record) for record in labels(folder)])
+    assert find_problems(tables, {"CC-BY-4.0"}) == []
 
 
 # Privacy
