@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("HETA_TEST_REQUIRE_ALL") == "1":
         pytest.fail(f"{what} (HETA_TEST_REQUIRE_ALL=1 turns this skip into a failure)", pytrace=False)
     pytest.skip(what)
+
+
+# No test measures time: on a busy machine an example may take any.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

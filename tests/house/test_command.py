@@ -135,6 +135,7 @@ WITHOUT_ITEMS = [
     "campaign extend",
     "campaign admit a01",
     "campaign withdraw a01 --yes",
+    "campaign import export.json --kind human --arm blind",
 ]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from heta_annotation.campaign.ledger import Pushed, Rater
 from heta_annotation.campaign.page import CANNOT_TELL, PASSAGE, REASON, UNDECIDED, UNITS, VERDICT, page_data
@@ -38,6 +38,10 @@ class QuarantinedAnnotation(Record):
     rater: str | None
     reasons: tuple[str, ...]
     raw: PlainJson
+    imported: str | None = None
+    """What it was imported as (see `heta_annotation.importing`); None where it was pulled."""
+
+    later_fields: ClassVar[frozenset[str]] = frozenset({"imported"})
 
 
 def plain_annotation(exported: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,8 +78,9 @@ def pull(workspace: Workspace, connections: Mapping[Arm, Connection]) -> Pulled:
         )
         refused = sorted((r for one in fetched for r in one.quarantined), key=lambda r: (r.arm, r.annotation))
         check_unchanged(ledger, [record for one in fetched for record in one.labels])
+        imported = imported_quarantine(workspace)
         write_records(workspace.labels, everything)
-        write_records(workspace.quarantine, refused)
+        write_records(workspace.quarantine, [*refused, *imported])
     return Pulled(pulled, len(everything))
 
 
@@ -121,6 +122,13 @@ def _pushed_arms(ledger: Ledger) -> tuple[str, list[Arm]]:
 
 def _labels_there(workspace: Workspace) -> list[TokenLabels]:
     return list(read_records(workspace.labels, TokenLabels)) if workspace.labels.exists() else []
+
+
+def imported_quarantine(workspace: Workspace) -> list[QuarantinedAnnotation]:
+    """What imports have set aside: a pull writes its own part of `quarantine.jsonl` anew, and theirs stays."""
+    if not workspace.quarantine.exists():
+        return []
+    return [r for r in read_records(workspace.quarantine, QuarantinedAnnotation) if r.imported is not None]
 
 
 @dataclass(frozen=True)

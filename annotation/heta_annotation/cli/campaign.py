@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heta_annotation.cli.decisions import adjudicate, gold, review
+from heta_annotation.cli.importing import import_command
 from heta_annotation.cli.raters import admit, extend, withdraw
 from heta_annotation.cli.servers import bar, connect, pushed_arms
 from heta_annotation.cli.status import close, status
@@ -161,10 +162,9 @@ def simulate(folder: Path, seed: int, dry_run: bool, as_json: bool) -> None:
         )
 
 
-campaign.add_command(adjudicate)
-campaign.add_command(gold)
-for command in (review, status, close, extend, admit, withdraw):
+for command in (adjudicate, gold, review, status, close, extend, admit, withdraw):
     campaign.add_command(command)
+campaign.add_command(import_command)
 
 
 def _list(numbers: Sequence[int]) -> str:
