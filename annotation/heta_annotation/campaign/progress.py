@@ -1,5 +1,6 @@
 """How far a campaign is: per arm and rater, when it will be done, how raters agree, and who should be looked at."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,9 @@ from typing import Any
 
 from heta_annotation.campaign.consensus import find_consensus
 from heta_annotation.campaign.controls import load_controls
-from heta_annotation.campaign.ledger import Ledger, Rater, open_existing
+from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, open_existing
 from heta_annotation.campaign.pull import fetch_arm
-from heta_annotation.campaign.settings import load_settings
+from heta_annotation.campaign.settings import CampaignSettings
 from heta_annotation.campaign.standing import Standing
 from heta_annotation.quality.flags import Flag, flag_raters, proposes_pause
 from heta_annotation.quality.interval import Agreement, agreement
@@ -18,6 +19,8 @@ from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import read_records
 from heta_data.records import Arm, GoldLabels, Item, TokenLabels
 from heta_data.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 RATE_DAYS = 7
 """The pace of so many last days says when it will be done."""
@@ -88,7 +91,16 @@ def campaign_status(
     """
     with open_existing(workspace.ledger) as ledger:
         items = {item.id: item for item in read_records(workspace.items, Item)}
-        known, _ = load_controls(workspace, load_settings(workspace), list(items.values()))
+        campaign = ledger.campaign()
+        if campaign is None or not ledger.arms():
+            raise CampaignChanged(f"{ledger.path}: the push did not finish: run `heta campaign push` again")
+        # As it was pushed: heta.toml may since have become another campaign's.
+        settings = CampaignSettings.model_validate(campaign.settings)
+        known: dict[str, GoldLabels] = {}
+        if settings.controls is not None:
+            known, problems = load_controls(workspace, settings, list(items.values()))
+            for problem in problems:
+                log.warning("%s: nobody is held against it", problem)
         at = now or datetime.now(UTC)
         return [_arm_status(workspace, ledger, arm, connections.get(arm), items, known, at) for arm in ledger.arms()]
 

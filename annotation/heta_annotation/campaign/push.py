@@ -101,8 +101,18 @@ def preview(workspace: Workspace, planned: Plan, connections: Mapping[Arm, Conne
         for arm in planned.arms:
             connection = connections[arm.arm]
             accounts = known_accounts(workspace, connection.name)
-            waiting[arm.arm] = sum(len(missing_uids(queue, planned, connection, accounts)) for queue in arm.queues)
+            queues = arm.queues if before is None else all_queues(before, arm)
+            waiting[arm.arm] = sum(len(missing_uids(queue, planned, connection, accounts)) for queue in queues)
     return waiting
+
+
+def all_queues(ledger: Ledger, arm: ArmPlan) -> list[Queue]:
+    """The planned queues, those of raters who came later, and what was added to either."""
+    queues = {queue.name: queue for queue in arm.queues}
+    for row in ledger.projects(arm.arm):
+        if row.rater is not None:
+            queues[row.queue] = Queue(row.queue, row.arm, (row.rater,), tuple(ledger.places(row.queue)), 1)
+    return list(queues.values())
 
 
 def missing_uids(queue: Queue, planned: Plan, connection: Connection, accounts: Mapping[str, Account]) -> Sequence[str]:
@@ -136,9 +146,10 @@ def _check_unchanged(ledger: Ledger, planned: Plan) -> None:
         reasons = [f"[campaign] {', '.join(changed)}"] if changed else []
         if before.guideline != planned.guideline.text:
             reasons.append("the guideline")
+        what = " and ".join(reasons) or "the items, the gold items or the consent text"
         raise CampaignChanged(
-            f"campaign {before.hash} was pushed from here, and now {' and '.join(reasons) or 'the items'} differ: "
-            "change it back, or begin a new campaign in a new folder"
+            f"campaign {before.hash} was pushed from here, and now {what} differ: change it back, or begin a new campaign "
+            "in a new folder"
         )
 
 
@@ -170,7 +181,7 @@ class _ArmPush:
         )
         self.accounts = self._accounts()
         raters = {rater.pseudonym: rater for rater in self.ledger.raters(name)}
-        queues = self._queues()
+        queues = all_queues(self.ledger, self.arm)
         reveal = Reveal(self.ledger, self.planned, self.arm, self._send, self._reach)
         stages = Stages(self.ledger, self.planned, name, self._send, self._reach)
         total = sum(len(queue.uids) for queue in queues)
@@ -213,19 +224,10 @@ class _ArmPush:
         staged = self.planned.consent is not None or bool(self.planned.practice) or self.arm.arm == "reveal"
         return {
             email_of(rater): None if staged else pushed[queue.name].project
-            for queue in self._queues()
+            for queue in all_queues(self.ledger, self.arm)
             for rater in queue.raters
             if staged or queue.name in pushed
         }
-
-    def _queues(self) -> list[Queue]:
-        """The planned queues, those of raters who came later, and what was added to either."""
-        queues = {queue.name: queue for queue in self.arm.queues}
-        for row in self.ledger.projects(self.arm.arm):
-            uids = tuple(self.ledger.places(row.queue))
-            if row.rater is not None:
-                queues[row.queue] = Queue(row.queue, row.arm, (row.rater,), uids, 1)
-        return list(queues.values())
 
     def _accounts(self) -> dict[str, Account]:
         name = self.arm.arm
