@@ -148,8 +148,8 @@ def _check_unchanged(ledger: Ledger, planned: Plan) -> None:
             reasons.append("the guideline")
         what = " and ".join(reasons) or "the items, the gold items or the consent text"
         raise CampaignChanged(
-            f"campaign {before.hash} was pushed from here, and now {what} differ: change it back, or begin a new campaign "
-            "in a new folder"
+            f"campaign {before.hash} was pushed from here, and now {what} differ: change it back, or begin a new "
+            "campaign in a new folder"
         )
 
 
