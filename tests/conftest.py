@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Two workers on two cores: torch's own threads would fight each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ["helpers.studio_server"]
+pytest_plugins = ["helpers.studio_server", "helpers.own_server"]
 
 
 def missing(what: str) -> NoReturn:
