@@ -12,14 +12,13 @@ from heta.errors import ConfigError, HetaError
 from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker, queue_connection, require_servers
 from heta_annotation.campaign.consensus import Consensus, find_consensus, marked
 from heta_annotation.campaign.ledger import Campaign, CampaignChanged, Ledger, Rater, open_existing
-from heta_annotation.campaign.logins import write_logins
+from heta_annotation.campaign.logins import make_accounts, write_logins
 from heta_annotation.campaign.page import adjudication_data, render_adjudication, render_guideline
 from heta_annotation.campaign.pull import fetch_arm
 from heta_annotation.campaign.queue_push import PushOptions, QueuePush
 from heta_annotation.campaign.queues import Phase, Queue, deal
 from heta_annotation.campaign.settings import email_of
 from heta_annotation.campaign.tasks import fingerprint
-from heta_annotation.studio.accounts import create_accounts
 from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import read_records
 from heta_data.raters import name_problems
@@ -128,9 +127,7 @@ class _Round:
         self, adjudicators: Sequence[str], fresh: Sequence[Consensus], items: Mapping[str, Item], options: PushOptions
     ) -> tuple[int, int, str]:
         """Note, deal and push the items that are new; what was sent, what was there, the log-ins' file."""
-        accounts = create_accounts(
-            self.workspace, self.connection.name, [email_of(name) for name in adjudicators], own=True
-        )
+        accounts = make_accounts(self.workspace, self.connection, adjudicators, own=True)
         for name in adjudicators:
             account = accounts[email_of(name)]
             self.ledger.add_rater(Rater(ARM, name, self.campaign.settings["kind"], account.id, "adjudicator"))

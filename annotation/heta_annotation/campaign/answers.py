@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from heta_annotation.campaign.ledger import Pushed, Rater
 from heta_annotation.campaign.page import CANNOT_TELL, PASSAGE, REASON, UNDECIDED, UNITS, VERDICT, page_data
 from heta_annotation.campaign.queues import Phase
+from heta_annotation.studio.connection import EXTERNAL
 from heta_data.compose import label_units
 from heta_data.records import Arm, Item, LabelOrigin, PlainJson, Record, TokenLabels, content_hash
 
@@ -61,7 +62,8 @@ class Reader:
 
     Args:
         arm: the queue's arm.
-        server: name of its server; the address of a local server changes with its port and says nothing.
+        server: name of its server; the address of a local one changes with its port and says nothing, that of another
+            is nobody's business who reads a release.
         project: Label Studio's number of the project.
         tasks: what was pushed, by uid.
         raters: who labels there.
@@ -173,7 +175,7 @@ class Reader:
             campaign_hash=pushed.task.campaign_hash,
             isolation=pushed.task.isolation,
             origin=LabelOrigin(
-                url=f"local:{self.server}",
+                url=self.server if self.server == EXTERNAL else f"local:{self.server}",
                 project=self.project,
                 task=int(task["id"]),
                 annotation=int(annotation["id"]),

@@ -139,7 +139,7 @@ def plan(workspace: Workspace) -> Plan:
         settings=settings,
         campaign_hash=_campaign_hash(settings, (guideline, consent), items, gold),
         guideline_hash=guideline.hash,
-        isolation="organisation" if settings.assignment == "own" else "server",
+        isolation=settings.isolation,
         gold=gold,
         probability=probability,
     )
@@ -232,6 +232,11 @@ def _notes(settings: CampaignSettings, items: Sequence[Item], there: int, gold: 
     notes = []
     if settings.kind == "simulated":
         notes.append("raters are simulated: none of these labels is human")
+    if settings.isolation == "trust":
+        notes.append(
+            "on your own server everybody can open everybody's projects, suggestions and answers: that the blind are "
+            "blind rests on trust (every label and the release say so: isolation trust)"
+        )
     rows = Counter((item.source, item.source_id) for item in items)
     if twins := sum(1 for count in rows.values() if count > 1):
         whom = "a rater" if all(settings.overlap_of(a) == len(settings.raters_of(a)) for a in settings.arms) else "some"

@@ -7,7 +7,7 @@ from functools import partial
 
 from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker, queue_connection, require_servers
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, check_open, open_existing
-from heta_annotation.campaign.logins import write_logins
+from heta_annotation.campaign.logins import make_accounts, write_logins
 from heta_annotation.campaign.page import render_page
 from heta_annotation.campaign.plan import ArmPlan, Plan, plan
 from heta_annotation.campaign.queue_push import PushOptions, QueuePush, QueuePushed
@@ -17,7 +17,7 @@ from heta_annotation.campaign.settings import email_of
 from heta_annotation.campaign.stages import Stages
 from heta_annotation.campaign.tasks import fingerprint
 from heta_annotation.errors import LabelStudioError
-from heta_annotation.studio.accounts import Account, create_accounts, known_accounts
+from heta_annotation.studio.accounts import Account, known_accounts
 from heta_annotation.studio.connection import Connection
 from heta_data.records import Arm, content_hash
 from heta_data.workspace import Workspace
@@ -60,7 +60,8 @@ def push(
 
     Args:
         workspace: the campaign's folder.
-        connections: one running server for each arm, as `heta_annotation.studio.local.connect` gives them.
+        connections: a running server for each arm, as `heta_annotation.studio.local.connect` gives them: local ones of
+            their own or, where the settings say so, `external` for all.
         options: batch size and patience.
         progress: called after every batch.
 
@@ -78,11 +79,12 @@ def push(
     with workspace.lock(), Ledger(workspace.ledger) as ledger:
         check_open(ledger)
         _check_unchanged(ledger, planned)
+        arms = [_ArmPush(workspace, ledger, planned, arm, connections[arm.arm], chosen) for arm in planned.arms]
+        for arm in arms:
+            # Before anything is noted: where an account cannot be had, raters can still be renamed.
+            arm.make_accounts()
         ledger.begin(planned.campaign_hash, planned.settings.model_dump(mode="json"), planned.guideline.text)
-        return [
-            _ArmPush(workspace, ledger, planned, arm, connections[arm.arm], chosen).run(progress)
-            for arm in planned.arms
-        ]
+        return [arm.run(progress) for arm in arms]
 
 
 def preview(workspace: Workspace, planned: Plan, connections: Mapping[Arm, Connection]) -> dict[Arm, int]:
@@ -117,7 +119,7 @@ def all_queues(ledger: Ledger, arm: ArmPlan) -> list[Queue]:
 
 def missing_uids(queue: Queue, planned: Plan, connection: Connection, accounts: Mapping[str, Account]) -> Sequence[str]:
     """Tasks of a queue that its server does not hold. Asks the server, writes nothing."""
-    if queue.own and email_of(queue.raters[0]) not in accounts:
+    if queue.own and connection.local and email_of(queue.raters[0]) not in accounts:
         return queue.uids
     client = CampaignClient(queue_connection(queue.name, connection, accounts))
     project = client.find_project(marker(planned.campaign_hash, queue.name))
@@ -128,11 +130,17 @@ def missing_uids(queue: Queue, planned: Plan, connection: Connection, accounts: 
 def _check_connections(planned: Plan, connections: Mapping[Arm, Connection]) -> None:
     require_servers([arm.arm for arm in planned.arms], connections)
     used = [connections[arm.arm] for arm in planned.arms]
+    if planned.settings.server == "external":
+        if ours := [connection for connection in used if connection.local]:
+            raise LabelStudioError(
+                f'{ours[0].name} ({ours[0].url}): is a local server, and [campaign] says server = "external"'
+            )
+        return
     for connection in used:
         if connection.isolation != "server" or not connection.local:
             raise LabelStudioError(
                 f"{connection.name} ({connection.url}): an arm needs a local server of its own: projects on one "
-                "server hide nothing from each other, and raters' accounts are made on our own servers only"
+                'server hide nothing from each other; where trust is enough, say server = "external" under [campaign]'
             )
     if len({connection.url for connection in used}) < len(used):
         raise LabelStudioError(f"both arms on {used[0].url}: raters of one would see the other; start one server each")
@@ -173,13 +181,18 @@ class _ArmPush:
         self.options = options
         self.accounts: dict[str, Account] = {}
 
+    def make_accounts(self) -> None:
+        later = [r.pseudonym for r in self.ledger.raters(self.arm.arm) if r.pseudonym not in self.arm.raters]
+        own = self.planned.settings.assignment == "own"
+        self.accounts = make_accounts(self.workspace, self.connection, [*self.arm.raters, *later], own=own)
+
     def run(self, progress: Progress | None) -> ArmPushed:
         name = self.arm.arm
         self.ledger.add_tasks(
             name,
             [(task, sent, fingerprint(sent)) for task, sent in zip(self.arm.tasks, self.arm.payloads, strict=True)],
         )
-        self.accounts = self._accounts()
+        self._note_raters()
         raters = {rater.pseudonym: rater for rater in self.ledger.raters(name)}
         queues = all_queues(self.ledger, self.arm)
         reveal = Reveal(self.ledger, self.planned, self.arm, self._send, self._reach)
@@ -197,7 +210,8 @@ class _ArmPush:
                 if name == "reveal" and (more := reveal.open(raters[queue.raters[0]])) is not None:
                     pushed[f"{queue.name}/reveal"] = more
             done += len(queue.uids)
-        logins = write_logins(self.workspace, self.connection, self._labelled_at(pushed), self.accounts)
+        sheet = "raters.csv" if self.connection.local else f"raters-{name}.csv"
+        logins = write_logins(self.workspace, self.connection, self._labelled_at(pushed), self.accounts, sheet)
         return ArmPushed(
             arm=name,
             url=self.connection.url,
@@ -229,17 +243,9 @@ class _ArmPush:
             if staged or queue.name in pushed
         }
 
-    def _accounts(self) -> dict[str, Account]:
-        name = self.arm.arm
-        later = [rater.pseudonym for rater in self.ledger.raters(name) if rater.pseudonym not in self.arm.raters]
-        raters = [*self.arm.raters, *later]
-        emails = [email_of(pseudonym) for pseudonym in raters]
-        own = self.planned.settings.assignment == "own"
-        accounts = create_accounts(self.workspace, self.connection.name, emails, own=own)
-        for pseudonym in raters:
-            account = accounts[email_of(pseudonym)]
-            self.ledger.add_rater(Rater(name, pseudonym, self.planned.settings.kind, account.id))
-        return accounts
+    def _note_raters(self) -> None:
+        for email, account in self.accounts.items():
+            self.ledger.add_rater(Rater(self.arm.arm, email.partition("@")[0], self.planned.settings.kind, account.id))
 
     def _page(self, queue: Queue) -> ProjectPage:
         show = self.planned.settings.show if self.arm.arm == "assisted" else None

@@ -10,11 +10,12 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from heta_annotation.campaign.client import IMPORT_SECONDS, CampaignClient, ProjectPage, RemoteTask
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Pushed
+from heta_annotation.campaign.queues import rater_of
 from heta_annotation.campaign.tasks import fingerprint
 from heta_annotation.errors import LabelStudioError, NotFound, ServerUnavailable
 from heta_data.records import content_hash
@@ -93,9 +94,14 @@ class QueuePush:
             return known
         project = self.client.find_project(page.marker)
         if project is None:
-            project = self.client.create_project(page)
+            project = self.client.create_project(self._named(page))
         self.ledger.set_project(self.queue, project, content_hash(page.label_config))
         return project
+
+    def _named(self, page: ProjectPage) -> ProjectPage:
+        """Where everybody sees everybody's projects, the title says whose this one is."""
+        rater = None if self.client.connection.local else rater_of(self.queue)
+        return page if rater is None else replace(page, title=f"{rater}: {page.title}"[:50])
 
     def _settle(self, project: int) -> None:
         """Wait for batches that an earlier run sent and did not see arrive."""

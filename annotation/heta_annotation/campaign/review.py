@@ -53,7 +53,7 @@ def review(workspace: Workspace, connection: Connection, methods: Sequence[str])
             the server is one of the arms'.
     """
     planned = plan(workspace)
-    if connection.name in planned.settings.arms:
+    if connection.name in planned.settings.arms or (not connection.local and planned.settings.server == "external"):
         raise LabelStudioError(
             f"{connection.name} is an arm's server, and its raters must not see other methods or raters: name another, "
             "e.g. --server review"

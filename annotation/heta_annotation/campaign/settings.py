@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from heta.records import TargetPolicy
 from heta_data.raters import name_problems
-from heta_data.records import Arm
+from heta_data.records import Arm, Isolation
 from heta_data.workspace import Workspace
 
 ANCHORED = "anchored"
@@ -25,6 +25,10 @@ class CampaignSettings(BaseModel):
     name: Annotated[str, Field(min_length=3, max_length=40, pattern=r"^\S.*\S$")] = "campaign"
     """Raters read it, as the title of their project; Label Studio wants 3 characters."""
     arms: Annotated[tuple[Arm, ...], Field(min_length=1)] = ("blind", "assisted")
+    server: Literal["local", "external"] = "local"
+    """`local`: Label Studio on this machine, one for each arm, from `heta studio start`. `external`: a server of your
+    own for all arms, the one of LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY, where nobody is kept from seeing what others
+    do: isolation is `trust`."""
     kind: Literal["human", "simulated"] = "human"
     """Who the raters are. Goes into every label, and cannot be changed later."""
     raters: Raters = 3
@@ -33,8 +37,9 @@ class CampaignSettings(BaseModel):
     overlap: Annotated[int, Field(ge=1)] | None = None
     """Raters per item; none given: every rater of the arm labels every item."""
     assignment: Literal["own", "shared"] = "own"
-    """`own`: who labels what is drawn beforehand, in balanced blocks, and every rater has an organisation and a project
-    of their own. `shared`: an arm's raters share one project, and whoever comes first is served first."""
+    """`own`: who labels what is drawn beforehand, in balanced blocks, and every rater has a project of their own, on a
+    local server in an organisation of their own. `shared`: an arm's raters share one project, and whoever comes first
+    is served first."""
     controls: str | None = None
     """File of gold items beside heta.toml (JSON Lines of `GoldLabels`): items of the folder whose labels are known,
     hidden among the others; every rater gets them, in a shared project as many raters as any item gets."""
@@ -143,6 +148,13 @@ class CampaignSettings(BaseModel):
     def raters_of(self, arm: Arm) -> tuple[str, ...]:
         """Pseudonyms of an arm's raters. Numbered ones go on from arm to arm: nobody labels in two."""
         return _names(self.raters, self.arms, self.kind, arm, self.seed)
+
+    @property
+    def isolation(self) -> Isolation:
+        """What keeps raters from seeing more than they should."""
+        if self.server == "external":
+            return "trust"
+        return "organisation" if self.assignment == "own" else "server"
 
     def overlap_of(self, arm: Arm) -> int:
         """Raters per item in that arm."""

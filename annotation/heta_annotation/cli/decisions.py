@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from heta_annotation.cli.servers import connect
+from heta_annotation.cli.servers import accounts_option, connect, take_given_accounts
 from heta_data.options import folder_flag, folder_option, json_option
 
 CONTESTED_BELOW = 0.5
@@ -26,9 +26,10 @@ _below = click.option(
     "--raters", required=True, help="Pseudonyms of those who decide, separated by commas; they must not have labelled."
 )
 @_below
+@accounts_option
 @click.option("--dry-run", is_flag=True, help="Say what is contested and why; send nothing.")
 @json_option
-def adjudicate(folder: Path, raters: str, below: float, dry_run: bool, as_json: bool) -> None:
+def adjudicate(folder: Path, raters: str, below: float, accounts: Path | None, dry_run: bool, as_json: bool) -> None:
     """Send what raters do not agree on to somebody who sees everybody's marks, anonymously, and decides.
 
     Again after more answers came, it adds what is newly contested.
@@ -42,6 +43,8 @@ def adjudicate(folder: Path, raters: str, below: float, dry_run: bool, as_json: 
 
     workspace = Workspace(folder)
     connection = connect(workspace, [ARM])[ARM]
+    if not dry_run:
+        take_given_accounts(workspace, connection, accounts)
     names = [name.strip() for name in raters.split(",") if name.strip()]
     sent = send(workspace, connection, names, below=below, dry_run=dry_run)
     if as_json:

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from heta_data.options import folder_flag
 
@@ -20,25 +23,73 @@ def pushed_arms(workspace: "Workspace") -> "list[Arm]":
         return ledger.arms()
 
 
-def running(workspace: "Workspace") -> set[str]:
-    """Names of the folder's servers that are up."""
-    from heta_annotation.studio import local
+def is_external(workspace: "Workspace") -> bool:
+    """Whether the campaign's arms are on a server that is not ours: as it was pushed, else as [campaign] says."""
+    from heta_annotation.campaign.ledger import open_existing
+    from heta_annotation.campaign.settings import load_settings
 
-    return {server.name for server in local.status(workspace) if server.state == "up"}
+    if workspace.ledger.exists():
+        with open_existing(workspace.ledger) as ledger:
+            begun = ledger.campaign()
+        if begun is not None:
+            return begun.settings.get("server") == "external"
+    return load_settings(workspace).server == "external"
 
 
 def connect(workspace: "Workspace", arms: "Sequence[Arm]") -> "dict[Arm, Connection]":
     """The running server of each arm; one line naming all that are down."""
     from heta_annotation.errors import ServerUnavailable
     from heta_annotation.studio import local
+    from heta_annotation.studio.connection import EXTERNAL
 
-    up = running(workspace)
+    if is_external(workspace):
+        return dict.fromkeys(arms, local.connect(workspace, EXTERNAL))
+    up = _running(workspace)
     if down := [arm for arm in arms if arm not in up]:
         raise ServerUnavailable(
             f"no Label Studio is running for arm {' and '.join(down)}: "
             f"`heta studio start {' '.join(down)}{folder_flag(workspace.root)}`"
         )
     return {arm: local.connect(workspace, arm) for arm in arms}
+
+
+def connect_running(workspace: "Workspace", arms: "Sequence[Arm]") -> "dict[Arm, Connection]":
+    """The server of each arm whose server answers."""
+    from heta_annotation.errors import ServerUnavailable
+
+    if not is_external(workspace):
+        up = _running(workspace)
+        return connect(workspace, [arm for arm in arms if arm in up])
+    try:
+        return connect(workspace, arms)
+    except ServerUnavailable as error:
+        click.echo(str(error), err=True)
+        return {}
+
+
+def _running(workspace: "Workspace") -> set[str]:
+    """Names of the folder's servers that are up."""
+    from heta_annotation.studio import local
+
+    return {server.name for server in local.status(workspace) if server.state == "up"}
+
+
+def take_given_accounts(workspace: "Workspace", connection: "Connection", file: Path | None) -> None:
+    """Use the log-ins of a file that the user gave, on a server that is not ours."""
+    from heta_annotation.studio.signup import take_accounts
+
+    if file is None:
+        return
+    if connection.local:
+        raise click.UsageError('--accounts: accounts on local servers are made here; it needs server = "external"')
+    take_accounts(workspace, connection, file)
+
+
+accounts_option = click.option(
+    "--accounts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Log-ins that exist on your own server: CSV with the columns email and password or token.",
+)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heta_annotation.cli.servers import connect, pushed_arms, running
+from heta_annotation.cli.servers import connect, connect_running, is_external, pushed_arms
 from heta_data.options import folder_flag, folder_option, json_option
 
 if TYPE_CHECKING:
@@ -43,21 +43,20 @@ def status(folder: Path, watch: float | None, as_json: bool) -> None:
     # In a pipe nothing is wrapped: rich would take 80 columns for the width.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     if watch is None:
-        console.print(_screen(_look(workspace), folder))
+        console.print(_screen(_look(workspace), workspace))
         return
     from rich.live import Live
 
     with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
         while True:
-            live.update(_screen(_look(workspace), folder), refresh=True)
+            live.update(_screen(_look(workspace), workspace), refresh=True)
             time.sleep(watch)
 
 
 def _look(workspace: "Workspace") -> "list[ArmStatus]":
     from heta_annotation.campaign.progress import campaign_status
 
-    up = running(workspace)
-    return campaign_status(workspace, connect(workspace, [arm for arm in pushed_arms(workspace) if arm in up]))
+    return campaign_status(workspace, connect_running(workspace, pushed_arms(workspace)))
 
 
 @click.command()
@@ -86,14 +85,16 @@ def close(folder: Path, incomplete: bool, as_json: bool) -> None:
     click.echo(f"Next: heta campaign gold{folder_flag(folder)}; heta evaluate run{folder_flag(folder)}")
 
 
-def _screen(arms: "list[ArmStatus]", folder: Path) -> "Group":
+def _screen(arms: "list[ArmStatus]", workspace: "Workspace") -> "Group":
     from rich.console import Group
     from rich.text import Text
 
     parts: list[Text | Table] = []
+    external = is_external(workspace)
     for arm in arms:
-        start = f"server down, as of the last pull; `heta studio start {arm.arm}{folder_flag(folder)}`"
-        parts.append(Text(f"{arm.arm}: {arm.url if arm.server == 'up' else start}", style="bold"))
+        start = "" if external else f"; `heta studio start {arm.arm}{folder_flag(workspace.root)}`"
+        down = f"server down, as of the last pull{start}"
+        parts.append(Text(f"{arm.arm}: {arm.url if arm.server == 'up' else down}", style="bold"))
         parts += [Text(f"  {line}") for line in _arm_lines(arm)]
         parts.append(_raters(arm.raters))
         for rater in arm.raters:
