@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Two workers on two cores: torch's own threads would fight each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ["helpers.studio_server", "helpers.own_server"]
+pytest_plugins = ["helpers.studio_server", "helpers.own_server", "helpers.postgres"]
 
 
 def missing(what: str) -> NoReturn:
@@ -70,6 +70,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             "HETA_CACHE",
             "HETA_LABEL_STUDIO",
             "HETA_TEST_DATA",
+            "HETA_TEST_POSTGRES",
             "HETA_TEST_REQUIRE_ALL",
         ):
             monkeypatch.delenv(name)

@@ -74,6 +74,16 @@ def test_every_step_with_one_kind_of_token_alone(
 
 
 @pytest.mark.server
+@pytest.mark.postgres
+@pytest.mark.xdist_group("server")
+def test_every_step_on_postgres(postgres_server: OwnServer, use_server: UseServer, tmp_path: Path) -> None:
+    use_server(postgres_server, postgres_server.personal)
+    every_step(Workspace(tmp_path / "campaign"), postgres_server, [f"s{number}" for number in range(11, 16)])
+    # SQLite's file is not there: it was PostgreSQL that held all this.
+    assert not list(postgres_server.data.glob("*.sqlite3"))
+
+
+@pytest.mark.server
 @pytest.mark.xdist_group("server")
 class TestOneServer:
     """What happens beside the straight way."""
