@@ -236,11 +236,12 @@ class _ArmPush:
     def _labelled_at(self, pushed: Mapping[str, QueuePushed]) -> dict[str, int | None]:
         """E-mail -> project in which that rater labels; None for one who has several, one after the other."""
         staged = self.planned.consent is not None or bool(self.planned.practice) or self.arm.arm == "reveal"
+        gone = self.ledger.standings.withdrawn(self.arm.arm)
         return {
             email_of(rater): None if staged else pushed[queue.name].project
             for queue in all_queues(self.ledger, self.arm)
             for rater in queue.raters
-            if staged or queue.name in pushed
+            if rater not in gone and (staged or queue.name in pushed)
         }
 
     def _note_raters(self) -> None:
