@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heta_annotation.cli.decisions import adjudicate, gold
+from heta_annotation.cli.opinions import ask, opinions
 from heta_annotation.cli.raters import admit, extend, withdraw
 from heta_annotation.cli.servers import bar, connect, pushed_arms
 from heta_annotation.cli.status import close, status
@@ -163,6 +164,8 @@ def simulate(folder: Path, seed: int, dry_run: bool, as_json: bool) -> None:
 
 campaign.add_command(adjudicate)
 campaign.add_command(gold)
+campaign.add_command(ask)
+campaign.add_command(opinions)
 for command in (status, close, extend, admit, withdraw):
     campaign.add_command(command)
 
