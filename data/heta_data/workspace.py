@@ -1,7 +1,7 @@
 """The working folder of one benchmark: where each file lies, its settings, and its lock.
 
 my-benchmark/  heta.toml  items.jsonl  attributions/<model>/<method>-<config8>.jsonl  campaign.sqlite
-labels.jsonl  gold.jsonl  results.jsonl  report.html  studio/  releases/<version>/
+labels.jsonl  opinions.jsonl  gold.jsonl  results.jsonl  report.html  studio/  releases/<version>/
 """
 
 import os
@@ -48,6 +48,7 @@ class Workspace:
         self.ledger = self.root / "campaign.sqlite"
         self.labels = self.root / "labels.jsonl"
         self.quarantine = self.root / "quarantine.jsonl"
+        self.opinions = self.root / "opinions.jsonl"
         self.gold = self.root / "gold.jsonl"
         self.results = self.root / "results.jsonl"
         self.report = self.root / "report.html"

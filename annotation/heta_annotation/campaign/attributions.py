@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from heta_annotation.campaign.settings import CampaignSettings
-from heta_data.attribution_files import attribution_files
+from heta_data.attribution_files import NO_MODEL, attribution_files
 from heta_data.errors import RecordError
 from heta_data.jsonl import collect_records
 from heta_data.options import folder_flag
@@ -16,9 +16,25 @@ NO_POLICY = "none"
 
 
 def choose_attributions(
-    workspace: Workspace, settings: CampaignSettings, items: Sequence[Item]
+    workspace: Workspace,
+    settings: CampaignSettings,
+    items: Sequence[Item],
+    *,
+    shown_by: str = "the assisted arm",
+    naming: str | None = None,
 ) -> tuple[dict[str, AttributionRecord], list[str]]:
-    """One attribution for each item, of one method, model, revision, target policy and configuration."""
+    """One attribution for each item, of one method, model, revision, target policy and configuration.
+
+    Args:
+        workspace: the folder.
+        settings: which method, and which of its attributions; model and revision choose among those that have one.
+        items: what is shown.
+        shown_by: who shows them, for messages.
+        naming: how to name one of several, for messages; None: by keys under [campaign].
+
+    Returns:
+        Attributions by item id, and everything that is wrong, one line each.
+    """
     command = _attribute_command(workspace, settings)
     # Longer method names begin alike (`heta-...`, `heta_fast-...`): the file name's last 9 characters are the hash.
     try:
@@ -35,10 +51,9 @@ def choose_attributions(
         others = ", ".join(sorted({_policy(record) for record in matching}))
         there = f" (there are for policy {others}, see `policy` under [campaign])" if others else ""
         return {}, [
-            f"the assisted arm shows {settings.method}{wanted}, and there are no such attributions{there}: "
-            f"run {command}"
+            f"{shown_by} shows {settings.method}{wanted}, and there are no such attributions{there}: run {command}"
         ]
-    if several := _told_apart(found, workspace):
+    if several := _told_apart(found, workspace, naming):
         return {}, [f"{settings.method} is there more than once {several}"]
     wanted_ids = {item.id for item in items}
     by_item = {record.item_id: record for record in found if record.item_id in wanted_ids}
@@ -62,7 +77,7 @@ def _attribute_command(workspace: Workspace, settings: CampaignSettings) -> str:
     return f"`heta data attribute{folder_flag(workspace.root)} --method {settings.method}{policy}`"
 
 
-def _told_apart(records: Sequence[AttributionRecord], workspace: Workspace) -> str:
+def _told_apart(records: Sequence[AttributionRecord], workspace: Workspace, naming: str | None) -> str:
     """In what the records of one method differ, and which setting chooses; nothing where they are of one kind."""
     lines = {record.key[2:] for record in records}
     columns = dict(zip(("model", "revision", "tokenizer", "policy", "config"), zip(*lines, strict=True), strict=True))
@@ -75,7 +90,8 @@ def _told_apart(records: Sequence[AttributionRecord], workspace: Workspace) -> s
     )
     settings = [name for name in differing if name != "tokenizer"]
     if settings:
-        return f"({'; '.join(there)}): name one by {' and '.join(settings)} under [campaign] of {workspace.config}"
+        keys = f"by {' and '.join(settings)} under [campaign] of {workspace.config}"
+        return f"({'; '.join(there)}): name one {naming or keys}"
     return f"({'; '.join(there)}): remove the records of all but one from {workspace.attributions}"
 
 
@@ -88,8 +104,11 @@ def _read_matching(paths: Sequence[Path], settings: CampaignSettings) -> tuple[l
         found += [
             record
             for record in records
-            if settings.model in (None, record.model)
-            and settings.revision in (None, record.model_revision)
-            and settings.config in (None, record.config_hash)
+            if settings.config in (None, record.config_hash)
+            # Methods that use no model have no revision either.
+            and (
+                record.model == NO_MODEL.name
+                or (settings.model in (None, record.model) and settings.revision in (None, record.model_revision))
+            )
         ]
     return found, problems

@@ -5,18 +5,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from heta_annotation.campaign.queues import rater_of
+from heta_annotation.campaign.queues import Group, rater_of
 from heta_annotation.campaign.settings import email_of
 from heta_annotation.errors import ExportError, NotFound, ServerUnavailable
 from heta_annotation.studio.accounts import Account
 from heta_annotation.studio.connection import Connection, api_errors
-from heta_data.records import Arm, content_hash
+from heta_data.records import content_hash
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
+G = TypeVar("G", bound=Group)
 IMPORT_SECONDS = 600.0
 """How long an import may take before we stop waiting; the server may still complete it."""
 READ_SECONDS = 300.0
@@ -188,7 +189,7 @@ class CampaignClient:
             return int(self._sdk.annotations.create(task, **fields).id)
 
 
-def require_servers(arms: Sequence[Arm], connections: Mapping[Arm, Connection]) -> None:
+def require_servers(arms: Sequence[G], connections: Mapping[G, Connection]) -> None:
     """Refuse to go on with an arm that has no server.
 
     Raises:

@@ -32,7 +32,7 @@ AGREE = "I agree to take part"
 DECLINE = "I do not agree"
 # Without a hotkey of its own every choice gets one (1-9, 0, q, w ...), and a stray key press marks a word. A key
 # that no keyboard layout types, given to every choice, switches that off.
-_NO_HOTKEY = "ctrl+alt+shift+f9"
+NO_HOTKEY = "ctrl+alt+shift+f9"
 _INSTRUCTION = (
     "Mark the smallest set of words a reader needs to see to know that this is the answer. "
     "Click a word to mark it, click again to undo."
@@ -76,7 +76,7 @@ def load_guideline(workspace: Workspace, settings: CampaignSettings) -> Guidelin
         ConfigError: the file is missing, empty, or no UTF-8 text.
     """
     if settings.guidelines is None:
-        return _load_text(workspace, "guidelines", _bundled(), "heta-bench default")
+        return bundled_guideline("default")
     return _load_text(workspace, "guidelines", workspace.root / settings.guidelines, settings.guidelines)
 
 
@@ -101,11 +101,14 @@ def _load_text(workspace: Workspace, key: str, path: Path, name: str) -> Guideli
     return Guideline(name, text, render_guideline(text), content_hash(text))
 
 
-def _bundled() -> Path:
+def bundled_guideline(name: str) -> Guideline:
+    """A guideline that comes with heta-bench: `default`, `prefer` or `answer`."""
     package = Path(str(files("heta_annotation")))
     # In an installed wheel the folder lies inside the package, in a working copy beside it.
-    inside = package / "guidelines" / "default.md"
-    return inside if inside.exists() else package.parent / "guidelines" / "default.md"
+    inside = package / "guidelines" / f"{name}.md"
+    path = inside if inside.exists() else package.parent / "guidelines" / f"{name}.md"
+    text = path.read_text(encoding="utf-8")
+    return Guideline(f"heta-bench {name}", text, render_guideline(text), content_hash(text))
 
 
 def render_guideline(text: str) -> str:
@@ -142,23 +145,26 @@ def render_reveal() -> str:
 
 def render_consent() -> str:
     """Label Studio's configuration of the page on which a rater agrees to take part, or does not."""
-    return str(_template("consent_page.xml.j2").render(passage=PASSAGE, consent=CONSENT, agree=AGREE, decline=DECLINE))
+    return str(
+        page_template("consent_page.xml.j2").render(passage=PASSAGE, consent=CONSENT, agree=AGREE, decline=DECLINE)
+    )
 
 
 def _render(instruction: str, reason: str = "") -> str:
     return str(
-        _template("labelling_page.xml.j2").render(
+        page_template("labelling_page.xml.j2").render(
             instruction=instruction, units=UNITS, verdict=VERDICT, passage=PASSAGE, reason=reason, lines=LINES
         )
     )
 
 
 @cache
-def _template(name: str) -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def page_template(name: str, package: str = "heta_annotation.campaign") -> Any:
+    """A page's template from a package's folder `templates`, from where it can include those of a campaign's pages."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("heta_annotation.campaign"),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("heta_annotation.campaign")]),
         autoescape=True,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
@@ -206,7 +212,7 @@ def _page(item: Item, words: Sequence[str], verdict: str, verdict_text: str) -> 
         "answer": item.answer,
         "text": item.prompt[shown.start : shown.end],
         UNITS: _unit_choices(item.prompt, shown, label_units(item), words),
-        f"{VERDICT}s": [{"value": verdict, "html": verdict_text, "hotkey": _NO_HOTKEY}],
+        f"{VERDICT}s": [{"value": verdict, "html": verdict_text, "hotkey": NO_HOTKEY}],
     }
 
 
@@ -229,7 +235,7 @@ def _unit_choices(text: str, shown: Span, units: Sequence[Span], words: Sequence
     for index, unit in enumerate(units):
         before = _plain(text[shown.start : unit.start]) if index == 0 else ""
         after = _plain(text[unit.end : units[index + 1].start if index + 1 < len(units) else shown.end])
-        choices.append({"value": str(index), "html": f"{before}{words[index]}{after}", "hotkey": _NO_HOTKEY})
+        choices.append({"value": str(index), "html": f"{before}{words[index]}{after}", "hotkey": NO_HOTKEY})
     return choices
 
 

@@ -156,22 +156,22 @@ def fetch_arm(
     raws: dict[str, tuple[dict[str, Any], ...]] = {}
     for row in [*ledger.projects(arm), *ledger.projects(arm, "reveal")]:
         client = CampaignClient(queue_connection(row.queue, connection, accounts))
-        answered, quarantined, raws[row.queue] = _fetch_queue(ledger, row, client, items)
+        answered, quarantined, raws[row.queue] = _fetch_queue(ledger, arm, row, client, items)
         labels += answered
         refused += quarantined
     return Fetched(arm, tuple(labels), tuple(refused), raws)
 
 
 def _fetch_queue(
-    ledger: Ledger, row: Project, client: CampaignClient, items: Mapping[str, Item]
+    ledger: Ledger, arm: Arm, row: Project, client: CampaignClient, items: Mapping[str, Item]
 ) -> tuple[list[TokenLabels], list[QuarantinedAnnotation], tuple[dict[str, Any], ...]]:
     if row.number is None:  # pragma: no cover - callers take arms whose queues all have one
         raise IntegrityError(f"{ledger.path}: queue {row.queue} has no project")
-    raters = [rater for rater in ledger.raters(row.arm) if row.rater in (None, rater.pseudonym)]
+    raters = [rater for rater in ledger.raters(arm) if row.rater in (None, rater.pseudonym)]
     tasks = client.export(row.number)
-    agreed = {rater.pseudonym: ledger.standings.of(row.arm, rater.pseudonym).consent_version for rater in raters}
+    agreed = {rater.pseudonym: ledger.standings.of(arm, rater.pseudonym).consent_version for rater in raters}
     reader = Reader(
-        row.arm,
+        arm,
         client.connection.name,
         row.number,
         tasks=ledger.tasks(row.queue),

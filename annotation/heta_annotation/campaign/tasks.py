@@ -99,11 +99,19 @@ def suggest_units(item: Item, attribution: AttributionRecord, settings: Campaign
         mass = np.clip(scores, 0.0, None)
         highest = float(mass.max())
         return SuggestionPart(**source, heat=tuple((mass / highest if highest else mass).round(4).tolist()))
-    count = max(1, int(settings.share * len(scores) + 0.5))
-    generator = random.Random(f"ties:{settings.seed}:{item.id}")  # noqa: S311 - a reproducible draw, no secret
+    return SuggestionPart(**source, selected=top_units(item, scores, settings.share, settings.seed))
+
+
+def top_units(item: Item, scores: NDArray[np.float64], share: float, seed: int) -> tuple[int, ...]:
+    """Indices of the units with the highest scores, sorted: `share` of the item's units, rounded, at least one.
+
+    Among equal scores at the edge the seed draws; the draw is the item's, so that equal scores give equal units.
+    """
+    count = max(1, int(share * len(scores) + 0.5))
+    generator = random.Random(f"ties:{seed}:{item.id}")  # noqa: S311 - a reproducible draw, no secret
     draw = [generator.random() for _ in scores]
     ranked = sorted(range(len(scores)), key=lambda index: (-scores[index], draw[index]))
-    return SuggestionPart(**source, selected=tuple(sorted(ranked[:count])))
+    return tuple(sorted(ranked[:count]))
 
 
 def model_version(suggestion: SuggestionPart) -> str:

@@ -10,6 +10,7 @@ import click
 
 from heta_annotation.cli.decisions import adjudicate, gold, review
 from heta_annotation.cli.importing import import_command
+from heta_annotation.cli.opinions import ask, opinions
 from heta_annotation.cli.raters import admit, extend, withdraw
 from heta_annotation.cli.servers import accounts_option, bar, connect, pushed_arms, take_given_accounts
 from heta_annotation.cli.status import close, status
@@ -165,7 +166,7 @@ def simulate(folder: Path, seed: int, dry_run: bool, as_json: bool) -> None:
         )
 
 
-for command in (adjudicate, gold, review, status, close, extend, admit, withdraw):
+for command in (adjudicate, gold, review, ask, opinions, status, close, extend, admit, withdraw):
     campaign.add_command(command)
 campaign.add_command(import_command)
 

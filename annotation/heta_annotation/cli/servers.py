@@ -10,6 +10,7 @@ import click
 from heta_data.options import folder_flag
 
 if TYPE_CHECKING:
+    from heta_annotation.campaign.queues import Group
     from heta_annotation.studio.connection import Connection
     from heta_data.records import Arm
     from heta_data.workspace import Workspace
@@ -92,8 +93,33 @@ accounts_option = click.option(
 )
 
 
+def connect_to(workspace: "Workspace", server: str) -> "Connection":
+    """The running server of that name, which is no arm's; one line where it is down."""
+    from heta_annotation.errors import ServerUnavailable
+    from heta_annotation.studio import local
+
+    if server not in _running(workspace):
+        raise ServerUnavailable(
+            f"no Label Studio named {server!r} is running: `heta studio start {server}{folder_flag(workspace.root)}`"
+        )
+    return local.connect(workspace, server)
+
+
+def connect_rater(workspace: "Workspace", rater: str) -> "dict[Group, Connection]":
+    """The servers that hold answers of a rater: those of all arms, or the one on which the rater was asked."""
+    from heta_annotation.campaign.ledger import open_existing
+
+    with open_existing(workspace.ledger) as ledger:
+        group = next((found.arm for found in ledger.raters(role="asked") if found.pseudonym == rater), None)
+        server = next((ask.settings["server"] for ask in ledger.asks.everything() if ask.asked == group), None)
+    if group is not None and server is not None:
+        return {group: connect_to(workspace, server)}
+    found: dict[Group, Connection] = {arm: one for arm, one in connect(workspace, pushed_arms(workspace)).items()}
+    return found
+
+
 @contextmanager
-def bar(doing: str) -> "Iterator[Callable[[Arm, int, int], None] | None]":
+def bar(doing: str) -> "Iterator[Callable[[Group, int, int], None] | None]":
     """A progress bar per arm on a terminal, nothing elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -106,7 +132,7 @@ def bar(doing: str) -> "Iterator[Callable[[Arm, int, int], None] | None]":
     with Progress(*columns, console=console) as bars:
         lines: dict[str, TaskID] = {}
 
-        def show(arm: "Arm", done: int, total: int) -> None:
+        def show(arm: "Group", done: int, total: int) -> None:
             if arm not in lines:
                 lines[arm] = bars.add_task(f"{doing} {arm}", total=total)
             bars.update(lines[arm], completed=done)

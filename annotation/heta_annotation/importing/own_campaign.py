@@ -46,4 +46,5 @@ def own_campaign(workspace: Workspace) -> OwnCampaign:
             for phase in _PHASES
             for uid, task in ledger.planned(arm, phase).items()
         }
-        return OwnCampaign(tasks, {(rater.arm, rater.account): rater for rater in ledger.raters()})
+        raters = {(arm, rater.account): rater for arm in _ARMS for rater in ledger.raters(arm)}
+        return OwnCampaign(tasks, raters)
