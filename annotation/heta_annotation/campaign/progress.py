@@ -92,7 +92,9 @@ def campaign_status(
     with open_existing(workspace.ledger) as ledger:
         items = {item.id: item for item in read_records(workspace.items, Item)}
         campaign = ledger.campaign()
-        if campaign is None or not ledger.arms():
+        if campaign is None:
+            return []  # only questions about methods were sent from here
+        if not ledger.arms():
             raise CampaignChanged(f"{ledger.path}: the push did not finish: run `heta campaign push` again")
         # As it was pushed: heta.toml may since have become another campaign's.
         settings = CampaignSettings.model_validate(campaign.settings)

@@ -90,6 +90,8 @@ def _screen(arms: "list[ArmStatus]", workspace: "Workspace") -> "Group":
     from rich.text import Text
 
     parts: list[Text | Table] = []
+    if not arms:
+        parts.append(Text("no campaign was pushed from this folder; `heta campaign opinions` tells of what was asked"))
     external = is_external(workspace)
     for arm in arms:
         start = "" if external else f"; `heta studio start {arm.arm}{folder_flag(workspace.root)}`"
