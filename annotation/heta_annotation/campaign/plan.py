@@ -9,7 +9,8 @@ from heta.errors import HetaError
 from heta.words import segment_words
 from heta_annotation.campaign.attributions import choose_attributions
 from heta_annotation.campaign.controls import draw_gold, draw_practice, load_controls
-from heta_annotation.campaign.page import Guideline, load_consent, load_guideline
+from heta_annotation.campaign.guideline import Guideline, load_consent, load_guideline
+from heta_annotation.campaign.marking import units_of
 from heta_annotation.campaign.queues import Queue, make_queues
 from heta_annotation.campaign.settings import CampaignSettings, load_settings
 from heta_annotation.campaign.tasks import Frame, build_task, draw_items, payload
@@ -150,7 +151,7 @@ def plan(workspace: Workspace) -> Plan:
         items=items,
         items_there=len(there),
         gold=gold,
-        units=sum(len(label_units(item)) for item in items),
+        units=sum(len(units_of(item, settings.marking)) for item in items),
         words={item.id: _words(item) for item in items},
         arms=tuple(_plan_arm(arm, frame, labelled, attributions) for arm in settings.arms),
         consent=consent,

@@ -254,7 +254,7 @@ class _ArmPush:
             # The same in both arms: raters read it.
             title=self.planned.settings.name,
             marker=marker(self.planned.campaign_hash, queue.name),
-            label_config=render_page(show),
+            label_config=render_page(show, self.planned.settings.marking),
             instruction=self.planned.guideline.html,
             overlap=queue.overlap,
             show_predictions=show == "preselected",

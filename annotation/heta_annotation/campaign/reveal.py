@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from heta_annotation.campaign.answers import Reader, plain_annotation
 from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker
-from heta_annotation.campaign.consensus import marked
 from heta_annotation.campaign.ledger import Ledger, Rater
+from heta_annotation.campaign.marking import levels_given, marking_of_task
 from heta_annotation.campaign.page import page_data, render_reveal
 from heta_annotation.campaign.plan import ArmPlan, Plan
 from heta_annotation.campaign.queue_push import QueuePushed
 from heta_annotation.campaign.queues import Queue
-from heta_annotation.campaign.tasks import fingerprint, suggest_units, units_region
+from heta_annotation.campaign.tasks import fingerprint, regions, suggest_units
 from heta_data.records import LabelTask, TokenLabels, content_hash
 
 FIRST_ANSWER = "your first answer"
@@ -53,7 +53,7 @@ class Reveal:
         page = ProjectPage(
             title=f"{self.planned.settings.name[:34]}: look again",
             marker=marker(self.planned.campaign_hash, reveal.name),
-            label_config=render_reveal(),
+            label_config=render_reveal(self.planned.settings.marking),
             instruction=self.planned.guideline.html,
             overlap=1,
             show_predictions=True,
@@ -92,9 +92,9 @@ class Reveal:
 
     def _content(self, task: LabelTask, label: TokenLabels) -> dict[str, object]:
         item = next(item for item in self.planned.items if item.id == label.item_id)
-        marks = sorted(marked(label))
-        region = [units_region(marks)] if marks else []
+        heat = task.suggestion.heat if task.suggestion else ()
+        first = regions(levels_given(label), task.scale)
         return {
-            "data": {"uid": task.uid, **page_data(item, task.suggestion.heat if task.suggestion else ())},
-            "predictions": [{"model_version": FIRST_ANSWER, "score": 1.0, "result": region}],
+            "data": {"uid": task.uid, **page_data(item, heat, marking_of_task(task))},
+            "predictions": [{"model_version": FIRST_ANSWER, "score": 1.0, "result": first}],
         }

@@ -13,10 +13,11 @@ import numpy as np
 from heta_annotation.campaign.attributions import choose_attributions
 from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker
 from heta_annotation.campaign.ledger import open_existing
+from heta_annotation.campaign.marking import levels_given
 from heta_annotation.campaign.page import page_data, render_page
 from heta_annotation.campaign.plan import CampaignBlocked, plan
 from heta_annotation.campaign.settings import CampaignSettings
-from heta_annotation.campaign.tasks import fingerprint, model_version, suggest_units, unit_scores, units_region
+from heta_annotation.campaign.tasks import fingerprint, model_version, regions, suggest_units, unit_scores
 from heta_annotation.errors import LabelStudioError
 from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import read_records
@@ -63,7 +64,7 @@ def review(workspace: Workspace, connection: Connection, methods: Sequence[str])
     page = ProjectPage(
         title=f"{planned.settings.name[:40]}: review",
         marker=marker(planned.campaign_hash, "review"),
-        label_config=render_page(None),
+        label_config=render_page(None, planned.settings.marking),
         instruction=planned.guideline.html,
         overlap=1,
         show_predictions=True,
@@ -125,28 +126,28 @@ def _contents(
         uid = content_hash({"campaign": campaign_hash, "review": item.id})
         shown = [_by_method(item, found[item.id], settings) for found in by_method.values()]
         shown += [_by_rater(record) for record in labels.get(item.id, ())]
-        data: dict[str, Any] = {"uid": uid, **page_data(item)}
+        data: dict[str, Any] = {"uid": uid, **page_data(item, marking=settings.marking)}
         contents[uid] = {"data": data, "predictions": sorted(shown, key=_version)}
     return contents
 
 
 def _by_method(item: Item, attribution: AttributionRecord, settings: CampaignSettings) -> dict[str, Any]:
     suggestion = suggest_units(item, attribution, settings.model_copy(update={"show": "preselected"}))
-    mass = np.clip(unit_scores(item, attribution), 0.0, None)
+    mass = np.clip(unit_scores(item, attribution, settings.marking), 0.0, None)
     total = float(mass.sum())
     score = round(float(mass[list(suggestion.selected)].sum()) / total, 6) if total else 0.0
-    return {"model_version": model_version(suggestion), "score": score, "result": [units_region(suggestion.selected)]}
+    result = regions(dict.fromkeys(suggestion.selected, 1), settings.marking.scale)
+    return {"model_version": model_version(suggestion), "score": score, "result": result}
 
 
 def _by_rater(record: TokenLabels) -> dict[str, Any]:
-    marks = [index for index, label in enumerate(record.labels) if label]
     again = ", revised" if record.round else ""
     unsure = ", cannot tell" if record.cannot_tell else ""
     kind = "" if record.kind == "human" else f" {record.kind}"
     return {
         "model_version": f"rater {record.rater} ({record.arm}{kind}{again}{unsure})",
         "score": 1.0,
-        "result": [units_region(marks)] if marks else [],
+        "result": regions(levels_given(record), record.scale),
     }
 
 

@@ -7,8 +7,10 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from heta.records import TargetPolicy
+from heta_annotation.campaign.marking import Marking, Unit, marking_of
 from heta_data.raters import name_problems
-from heta_data.records import Arm, Isolation
+from heta_data.records import Arm, Isolation, ScalePart
+from heta_data.scale import MISLEADING, LabelName
 from heta_data.workspace import Workspace
 
 ANCHORED = "anchored"
@@ -45,7 +47,12 @@ class CampaignSettings(BaseModel):
     hidden among the others; every rater gets them, in a shared project as many raters as any item gets."""
     gold_share: Annotated[float, Field(gt=0, le=0.5)] | None = None
     """Share of gold items in what a rater gets; none given: all that `controls` holds."""
-    unit: Literal["word"] = "word"
+    unit: Unit = "word"
+    """What can be marked: words, or whole sentences of evidence and distractor."""
+    labels: Annotated[tuple[LabelName, ...], Field(min_length=1, max_length=4)] = ("important",)
+    """One label: a unit is marked or not. Several: grades, the lowest first, of which a unit has one at most."""
+    misleading: bool = False
+    """Whether a unit can also be called misleading: it speaks for another answer."""
     method: Annotated[str, Field(min_length=1)] = "heta_fast"
     """Whose attribution assisted raters see."""
     model: str | None = None
@@ -80,6 +87,22 @@ class CampaignSettings(BaseModel):
         if len(set(arms)) < len(arms):
             raise ValueError("each arm once")
         return arms
+
+    @field_validator("unit", mode="before")
+    @classmethod
+    def _no_tokens(cls, unit: object) -> object:
+        if unit == "token":
+            raise ValueError("a token is a model's own, and labels are made for all models: take 'word' or 'sentence'")
+        return unit
+
+    @field_validator("labels")
+    @classmethod
+    def _each_label_once(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(labels)) < len(labels):
+            raise ValueError("each label once")
+        if MISLEADING in labels:
+            raise ValueError(f"{MISLEADING!r} is no grade; for it say misleading = true")
+        return labels
 
     @field_validator("raters", mode="before")
     @classmethod
@@ -144,6 +167,12 @@ class CampaignSettings(BaseModel):
         if self.practice and self.controls is None:
             raise ValueError("practice needs gold items: name their file as `controls`")
         return self
+
+    @property
+    def marking(self) -> Marking:
+        """What raters mark, and with which labels."""
+        plain = len(self.labels) == 1 and not self.misleading
+        return marking_of(self.unit, None if plain else ScalePart(grades=self.labels, misleading=self.misleading))
 
     def raters_of(self, arm: Arm) -> tuple[str, ...]:
         """Pseudonyms of an arm's raters. Numbered ones go on from arm to arm: nobody labels in two."""

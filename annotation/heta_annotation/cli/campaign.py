@@ -179,7 +179,7 @@ def _say_plan(planned: "Plan") -> None:
     settings = planned.settings
     drawn = f" of {planned.items_there}, drawn with seed {settings.seed}" if settings.limit else ""
     click.echo(f"campaign   {settings.name} ({planned.campaign_hash})")
-    click.echo(f"items      {len(planned.items)}{drawn}, {planned.units} words to mark")
+    click.echo(f"items      {len(planned.items)}{drawn}, {planned.units} {planned.settings.unit}s to mark")
     if planned.gold:
         click.echo(f"gold       {len(planned.gold)} of them have known labels and are hidden among the others")
     click.echo(f"guideline  {planned.guideline.name} ({planned.guideline.hash})")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from heta.errors import HetaError
+from heta_annotation.campaign.guideline import Guideline, bundled_guideline
 from heta_annotation.campaign.ledger import open_existing
-from heta_annotation.campaign.page import Guideline, bundled_guideline
 from heta_annotation.campaign.settings import CampaignSettings, load_settings
 from heta_annotation.campaign.tasks import draw_items
 from heta_annotation.opinions.deals import Deal, Place, deal_answers, deal_preferences

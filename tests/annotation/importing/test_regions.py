@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from helpers.campaigns import difficult_items, words_of
 from helpers.exports import PERSON, annotation, html_span, passage_of, span, span_of, task
 from heta.records import Span
-from heta_annotation.campaign.page import adjudication_data, page_data, passage
+from heta_annotation.campaign.comparison import adjudication_data
+from heta_annotation.campaign.page import page_data, passage
 from heta_annotation.campaign.tasks import units_region
 from heta_annotation.importing.matching import Match, Matcher
 from heta_annotation.importing.regions import Marks, read_regions

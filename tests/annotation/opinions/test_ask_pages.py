@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from helpers.asks import CONFIG, METHODS, ask_folder
 from helpers.campaigns import difficult_items, text_item, words_of
-from heta_annotation.campaign.page import bundled_guideline, passage
+from heta_annotation.campaign.guideline import bundled_guideline
+from heta_annotation.campaign.page import passage
 from heta_annotation.opinions.pages import answer_data, excerpt, prefer_data, render_ask
 from heta_annotation.opinions.plan import plan_ask
 from heta_annotation.opinions.settings import AskSettings
