@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 # Two workers on two cores: torch's own threads would fight each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ["helpers.studio_server"]
+pytest_plugins = ["helpers.studio_server", "helpers.own_server", "helpers.postgres"]
 
 
 def missing(what: str) -> NoReturn:
@@ -24,6 +25,11 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("HETA_TEST_REQUIRE_ALL") == "1":
         pytest.fail(f"{what} (HETA_TEST_REQUIRE_ALL=1 turns this skip into a failure)", pytrace=False)
     pytest.skip(what)
+
+
+# No test measures time: on a busy machine an example may take any.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +70,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             "HETA_CACHE",
             "HETA_LABEL_STUDIO",
             "HETA_TEST_DATA",
+            "HETA_TEST_POSTGRES",
             "HETA_TEST_REQUIRE_ALL",
         ):
             monkeypatch.delenv(name)

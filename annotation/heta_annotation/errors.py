@@ -2,6 +2,7 @@
 
 LabelStudioError
   AuthError            the server knows neither the token nor the password
+  SignUpRefused        the server makes no account for a rater, or does not open the one there is
   NotFound             no such project, task or annotation on that server
   ServerUnavailable    nothing answers, or it answers as no Label Studio does
     StartFailed        a local server did not come up; the message ends with the last lines of its log
@@ -19,6 +20,10 @@ class LabelStudioError(HetaError):
 
 class AuthError(LabelStudioError):
     """The server refuses the token."""
+
+
+class SignUpRefused(LabelStudioError):
+    """The server makes no account for a rater, or does not open the one there is."""
 
 
 class NotFound(LabelStudioError):

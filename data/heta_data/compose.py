@@ -15,12 +15,15 @@ from typing import Literal
 
 from heta.errors import InputError
 from heta.records import Span
-from heta.words import segment_words
+from heta.units import SENTENCES, segment_sentences
+from heta.words import SEGMENTATION, segment_words
 from heta_data.records import Item, Rights, Role, item_id
 
 Split = Literal["train", "dev", "test"]
 
 SEPARATOR = "\n\n"
+SEGMENTATIONS = (SEGMENTATION, SENTENCES)
+"""What labels can be made on."""
 EXAMPLES = (
     "Mia has a red boat.\n\n"
     "It was late.\n\n"
@@ -114,15 +117,35 @@ def unscored_spans(item: Item) -> tuple[Span, ...]:
     return tuple(Span(segment.start, segment.end) for segment in item.spans("example"))
 
 
-def label_units(item: Item) -> tuple[Span, ...]:
-    """The words of the evidence and distractor segments, in order: what raters mark and alignment is computed on."""
-    return _units(item.prompt, tuple(Span(s.start, s.end) for s in item.spans("evidence", "distractor")))
+def label_units(item: Item, segmentation: str = SEGMENTATION) -> tuple[Span, ...]:
+    """What raters mark and alignment is computed on, of the evidence and distractor segments, in order.
+
+    Args:
+        item: whose prompt is cut.
+        segmentation: `word/1` (`heta.words`), or `sentence/1` (`heta.units`): the sentences of each segment by itself
+            that hold a word.
+
+    Raises:
+        InputError: another segmentation.
+    """
+    segments = tuple([Span(segment.start, segment.end) for segment in item.spans("evidence", "distractor")])
+    return _units(item.prompt, segments, segmentation)
 
 
 @lru_cache(maxsize=64)
-def _units(prompt: str, segments: tuple[Span, ...]) -> tuple[Span, ...]:
+def _units(prompt: str, segments: tuple[Span, ...], segmentation: str) -> tuple[Span, ...]:
     """Kept for a while: the same item is asked for its units several times in a row."""
-    return tuple([word for segment in segments for word in segment_words(prompt, within=segment)])
+    words = tuple([word for segment in segments for word in segment_words(prompt, within=segment)])
+    if segmentation == SEGMENTATION:
+        return words
+    if segmentation != SENTENCES:
+        raise InputError(f"segmentation {segmentation!r}: this toolkit makes {' and '.join(SEGMENTATIONS)}")
+    sentences = (
+        Span(segment.start + sentence.start, segment.start + sentence.end)
+        for segment in segments
+        for sentence in segment_sentences(prompt[segment.start : segment.end])
+    )
+    return tuple(sentence for sentence in sentences if any(sentence.overlaps(word) for word in words))
 
 
 def prompt_without(item: Item, *roles: Role) -> str:

@@ -26,6 +26,7 @@ _REMEDIES = {
     "item": "build the items again with `heta data build` and --force",
     "attribution": "run `heta data attribute` again, it drops this line and computes it anew",
     "token_labels": "delete this line, then `heta campaign pull` fetches it again (what came from elsewhere, put back)",
+    "opinion": "delete this line, then `heta campaign opinions` fetches it again",
     "gold_labels": _EVALUATE,
     "metric_result": _EVALUATE,
 }

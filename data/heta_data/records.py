@@ -18,11 +18,15 @@ from heta_data.record_base import canonical_json as canonical_json
 from heta_data.record_base import check_rows, check_units
 from heta_data.record_base import content_hash as content_hash
 from heta_data.record_base import text_hash as text_hash
+from heta_data.scale import ScalePart as ScalePart
+from heta_data.scale import check_levels
 
 Role = Literal["example", "evidence", "distractor", "separator", "question", "other"]
 """`example`: worked examples shown to the model, never scored or labelled; `separator`: glue between segments."""
 RaterKind = Literal["human", "judge", "simulated"]
-Arm = Literal["blind", "assisted"]
+Arm = Literal["blind", "assisted", "reveal"]
+"""What raters see of an attribution: nothing, something while they label, or something after a first answer (round 0)
+which they then may change (round 1)."""
 Isolation = Literal["trust", "organisation", "server"]
 """What keeps raters from seeing more than their own page. `server`: each arm has a server of its own, whose raters can
 read each other; `organisation`: moreover each rater has an organisation of their own there, and whatever belongs to
@@ -243,6 +247,10 @@ class LabelTask(Record):
     guideline_hash: str
     campaign_hash: str
     suggestion: SuggestionPart | None = None
+    scale: ScalePart | None = None
+    """The labels to choose from; None where a unit is marked or not."""
+
+    later_fields: ClassVar[frozenset[str]] = frozenset({"scale"})
 
     @model_validator(mode="after")
     def _blind_is_blind(self) -> Self:
@@ -287,12 +295,28 @@ class TokenLabels(Record):
     campaign_hash: str
     isolation: Isolation
     origin: LabelOrigin | None = None
+    levels: tuple[int, ...] | None = None
+    """Which label of `scale` each unit has: 0 none, 1 the lowest grade and up, -1 misleading. `labels` holds 1 where
+    the level is 1 or more."""
+    scale: ScalePart | None = None
+    """The labels that the rater could choose from; None where a unit was marked or not, as `levels`."""
+
+    later_fields: ClassVar[frozenset[str]] = frozenset({"levels", "scale"})
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         check_units(self.starts, self.ends, labels=self.labels)
-        if self.skipped and any(self.labels):
+        if self.skipped and (any(self.labels) or any(self.levels or ())):
             raise ValueError("a skipped item has no labels")
+        return self
+
+    @model_validator(mode="after")
+    def _levels_fit(self) -> Self:
+        if (self.levels is None) != (self.scale is None):
+            raise ValueError("levels and scale: both or neither")
+        if self.levels is not None and self.scale is not None:
+            check_units(self.starts, self.ends, levels=self.levels)
+            check_levels(self.levels, self.labels, self.scale)
         return self
 
     @property

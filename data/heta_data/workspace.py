@@ -1,7 +1,7 @@
 """The working folder of one benchmark: where each file lies, its settings, and its lock.
 
 my-benchmark/  heta.toml  items.jsonl  attributions/<model>/<method>-<config8>.jsonl  campaign.sqlite
-labels.jsonl  gold.jsonl  results.jsonl  report.html  studio/  releases/<version>/
+labels.jsonl  opinions.jsonl  gold.jsonl  results.jsonl  report.html  studio/  releases/<version>/
 """
 
 import os
@@ -16,9 +16,25 @@ from pydantic import BaseModel, ValidationError
 
 from heta.errors import ConfigError, suggest
 from heta_data.errors import FolderBusy
+from heta_data.record_base import content_hash
 
 TABLES = ("attribute", "campaign", "evaluate", "release")
 S = TypeVar("S", bound=BaseModel)
+
+
+PRIVATE_VARIABLE = "HETA_PRIVATE"
+
+
+def private_folder(root: Path) -> Path | None:
+    """Where log-ins, tokens and servers' databases of a working folder lie if HETA_PRIVATE names a place; else None.
+
+    So a working folder can be passed on as it is. The name holds a hash of the folder's path: moved, it has no servers.
+    """
+    place = os.environ.get(PRIVATE_VARIABLE, "").strip()
+    if not place:
+        return None
+    where = root.absolute().resolve()
+    return Path(place).expanduser().absolute() / f"{where.name}-{content_hash(str(where), 8)}" / "studio"
 
 
 class Workspace:
@@ -32,10 +48,11 @@ class Workspace:
         self.ledger = self.root / "campaign.sqlite"
         self.labels = self.root / "labels.jsonl"
         self.quarantine = self.root / "quarantine.jsonl"
+        self.opinions = self.root / "opinions.jsonl"
         self.gold = self.root / "gold.jsonl"
         self.results = self.root / "results.jsonl"
         self.report = self.root / "report.html"
-        self.studio = self.root / "studio"
+        self.studio = private_folder(self.root) or self.root / "studio"
         self.releases = self.root / "releases"
 
     def attribution_file(self, model: str, method: str, config_hash: str) -> Path:

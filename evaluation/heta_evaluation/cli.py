@@ -38,7 +38,7 @@ def evaluate() -> None:
 @click.option(
     "--arms",
     multiple=True,
-    type=click.Choice(["blind", "assisted"]),
+    type=click.Choice(["blind", "assisted", "reveal"]),
     help="Arm whose labels count; may be repeated (default: blind).",
 )
 @click.option("--campaign", metavar="HASH", help="Only labels of this campaign: its hash, or how that begins.")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from heta.errors import InputError
+from heta.words import SEGMENTATION
 from heta_data.compose import label_units
 from heta_data.errors import IntegrityError
 from heta_data.raters import scripted_problem
@@ -20,6 +21,8 @@ class Selection:
     """Sorted by rater; every item of the benchmark is a key."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Reason -> number of labels: `other_kind_or_arm`, `other_campaign`, `skipped`, `cannot_tell`, `superseded`."""
+    segmentation: str = SEGMENTATION
+    """What the units of all labels that count are: words or sentences."""
 
     @property
     def used(self) -> list[TokenLabels]:
@@ -35,7 +38,7 @@ def select_labels(items: Sequence[Item], labels: Iterable[TokenLabels], settings
     Raises:
         IntegrityError: a label is for an unknown item, for other units than the item has, there twice, or of a script
             by its rater's name but not by its kind; or a rater's labels for one item are of two campaigns.
-        InputError: nothing is left; the message says what there is and which flag takes it.
+        InputError: nothing is left, or words and sentences; the message says what there is and which flag takes it.
     """
     known = {item.id: item for item in items}
     found = list(labels)
@@ -65,7 +68,16 @@ def select_labels(items: Sequence[Item], labels: Iterable[TokenLabels], settings
         of_campaign = [record for record in found if campaign in (None, record.campaign_hash)]
         raise InputError(_nothing(of_campaign, settings))
     ordered = {item: tuple(sorted(group, key=lambda record: record.rater)) for item, group in by_item.items()}
-    return Selection(ordered, dict(sorted(left_out.items())))
+    return Selection(ordered, dict(sorted(left_out.items())), _segmentation(by_item.values()))
+
+
+def _segmentation(groups: Iterable[Sequence[TokenLabels]]) -> str:
+    """The one segmentation of all labels that count."""
+    campaigns = {record.segmentation: record.campaign_hash for group in groups for record in group}
+    if len(campaigns) > 1:
+        listed = ", ".join(f"{version} as in campaign {name}" for version, name in sorted(campaigns.items()))
+        raise InputError(f"labels of different units cannot be put together: {listed}; choose one with --campaign")
+    return next(iter(campaigns))
 
 
 def _campaign(found: Sequence[TokenLabels], settings: EvaluateSettings) -> str | None:
@@ -89,11 +101,11 @@ def _check(record: TokenLabels, item: Item | None) -> None:
         raise IntegrityError(f"{where}: no such item in items.jsonl; restore the items the campaign was planned with")
     if problem := scripted_problem(record.rater, record.kind):
         raise IntegrityError(f"{where}: the rater {problem}; scripts are never people: put kind 'simulated' back")
-    units = [(unit.start, unit.end) for unit in label_units(item)]
-    if list(zip(record.starts, record.ends, strict=True)) != units:
+    units = label_units(item, record.segmentation)
+    if tuple(zip(record.starts, record.ends, strict=True)) != units:
         raise IntegrityError(
-            f"{where}: {len(record.starts)} units ({record.segmentation}) do not match the item's {len(units)} words; "
-            "the labels belong to another version of the item or of the word segmentation"
+            f"{where}: {len(record.starts)} units ({record.segmentation}) do not match the item's {len(units)}; "
+            "the labels belong to another version of the item or of the segmentation"
         )
 
 

@@ -8,7 +8,6 @@ from typing import TypeVar
 import numpy as np
 
 from heta.errors import InputError
-from heta.words import SEGMENTATION
 from heta_data.attribution_files import read_attributions
 from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import read_records, write_records
@@ -143,7 +142,7 @@ def _gold(items: Sequence[Item], selection: Selection, table: Table) -> Iterable
         if labels := selection.by_item[item.id]:
             yield gold_labels(
                 item_id=item.id,
-                segmentation=SEGMENTATION,
+                segmentation=selection.segmentation,
                 units=row.units,
                 labels=np.asarray(row.labels, dtype=bool),
                 kinds=[record.kind for record in labels],

@@ -36,6 +36,10 @@ _BANNERS = {
         "ASSISTED LABELS",
         "Raters saw an attribution while they marked, which draws their labels towards it.",
     ),
+    "reveal": Banner(
+        "REVISED LABELS",
+        "Raters saw an attribution after their first answer and could change it, which draws their labels towards it.",
+    ),
 }
 
 

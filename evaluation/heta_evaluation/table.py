@@ -109,7 +109,7 @@ def build_table(
     rule: Rule = "max",
     progress: Progress | None = None,
 ) -> Table:
-    """Bring labels and scores of all items onto the items' words.
+    """Bring labels and scores of all items onto the units that were labelled, words or sentences.
 
     Args:
         items: the benchmark, each id once.
@@ -160,7 +160,7 @@ def _row(
     raters: tuple[str, ...],
     rule: Rule,
 ) -> Row:
-    units = label_units(item)
+    units = label_units(item, selection.segmentation)
     if not units:
         raise IntegrityError(f"item {item.id}: evidence and distractor hold no word to mark; remove the item")
     labels = selection.by_item[item.id]

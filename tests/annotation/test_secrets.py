@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 
-from helpers.campaigns import simple_items, start_arms, write_folder
+from helpers.campaigns import project_of, simple_items, start_arms, write_folder
 from heta.cli import cli
 from heta_annotation.campaign.adjudication import adjudicate
 from heta_annotation.campaign.client import CampaignClient
@@ -20,6 +21,7 @@ from heta_annotation.campaign.pull import pull
 from heta_annotation.campaign.push import push
 from heta_annotation.campaign.simulate import simulate
 from heta_annotation.errors import AuthError, LabelStudioError, NotFound, ServerUnavailable
+from heta_annotation.studio.accounts import known_accounts
 from heta_annotation.studio.connection import Connection
 from heta_annotation.studio.server import free_port
 from heta_data.records import Arm
@@ -91,6 +93,12 @@ def test_a_whole_campaign_tells_no_secret(
         campaign_status(folder, arms)
         adjudicate(folder, arms["blind"], ["s64"], below=1.0)
         write_gold(folder, arms["blind"], folder.gold, below=1.0)
+    # Who has answered everything and asks for more: Label Studio writes that into its log, with the address.
+    path = f"/api/projects/{project_of(folder, 'blind/s61')}/next/"
+    token = known_accounts(folder, "blind")["s61@campaign.invalid"].token
+    asked = httpx.get(arms["blind"].url + path, headers={"Authorization": f"Token {token}"}, trust_env=False)
+    assert asked.status_code == 404
+    assert "There are no tasks" in (folder.studio / "blind" / "server.log").read_text()
     commands = (("plan",), ("push",), ("push", "--json"), ("status",), ("status", "--json"), ("pull",), ("close",))
     said = [heta(*arguments).output for arguments in commands]
     secrets = secrets_of(folder)

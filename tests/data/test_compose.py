@@ -1,6 +1,7 @@
 """Items composed of their parts: the segments tile the prompt, ids follow the content, bad parts are refused."""
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -100,6 +101,26 @@ def test_label_units_are_the_words() -> None:
     assert [item.prompt[unit.start : unit.end] for unit in label_units(item)] == (
         ["Dogs", "bark", "loudly", "The", "cat", "Pim", "is", "red"]
     )
+
+
+def test_label_units_can_be_the_sentences_that_hold_a_word() -> None:
+    item = compose(evidence='Pim is a cat. "Is she red?" asked Dr. Ems … ***', distractor="狗叫。猫睡了！ Dogs bark")
+    sentences = [item.prompt[unit.start : unit.end] for unit in label_units(item, "sentence/1")]
+    # A title ends no sentence, the stars are a sentence without a word, and the two texts are cut by themselves.
+    assert sentences == ["Pim is a cat.", '"Is she red?" asked Dr. Ems …', "狗叫。", "猫睡了！", "Dogs bark"]
+    with pytest.raises(InputError, match=r"'token/1': this toolkit makes word/1 and sentence/1"):
+        label_units(item, "token/1")
+
+
+@given(TEXTS, TEXTS, st.booleans())
+def test_every_word_lies_in_one_sentence(evidence: str, distractor: str, evidence_first: bool) -> None:
+    if evidence == distractor:
+        return
+    item = compose(evidence=evidence, distractor=distractor, evidence_first=evidence_first)
+    sentences = label_units(item, "sentence/1")
+    for word in label_units(item):
+        assert sum(sentence.overlaps(word) for sentence in sentences) >= 1
+    assert all(first.end <= second.start for first, second in pairwise(sentences))
 
 
 def test_examples_are_unscored_and_bring_their_rights() -> None:

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from helpers.sample_records import make_attribution, make_each_attribution, make_gold, make_item, make_labels
+from helpers.sample_records import (
+    SCALE,
+    make_attribution,
+    make_each_attribution,
+    make_gold,
+    make_graded_labels,
+    make_item,
+    make_labels,
+)
 from heta_data.jsonl import dump_line, parse_line
 from heta_data.records import (
     AttributionRecord,
@@ -19,6 +27,7 @@ from heta_data.records import (
     LabelTask,
     MetricResult,
     Part,
+    ScalePart,
     SpanPart,
     SuggestionPart,
     TokenLabels,
@@ -207,6 +216,69 @@ def test_labels_say_whether_they_count() -> None:
         rebuild(labels, skipped=True)
     with pytest.raises(ValidationError, match="Input should be 0 or 1"):
         rebuild(labels, labels=(2,) * len(labels.labels))
+
+
+def test_labels_and_tasks_without_levels_are_written_as_before_there_were_any() -> None:
+    labels = make_labels(make_item())
+    task = LabelTask(
+        uid="u", item_id="i", arm="blind", units=(SpanPart(start=0, end=1),), segmentation="word/1", overlap=1,
+        isolation="server", guideline_hash="g", campaign_hash="c",
+    )  # fmt: skip
+    # Taken from the toolkit that knew no levels.
+    assert labels.fingerprint() == "451422ad30798217"
+    assert len(dump_line(labels)) == 510
+    assert task.fingerprint() == "32a1b220db695041"
+
+
+def test_levels_come_back_and_say_which_labels_there_were() -> None:
+    labels = make_graded_labels(make_item())
+    assert parse_line(dump_line(labels), TokenLabels, "new:1") == labels
+    assert labels.levels is not None
+    # "The café sold 1 warm loaves" and "Lamp number 1 on the pier is violet 🙂": the first, `violet`, and the emoji.
+    assert sorted(labels.levels) == [-1, *[0] * (len(labels.levels) - 3), 1, 2]
+    assert [SCALE.name(level) for level in labels.levels if level] == ["helpful", "essential", "misleading"]
+    assert [SCALE.level(name) for name in SCALE.names] == [1, 2, -1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda levels, scale: {"scale": None}, "levels and scale: both or neither"),
+        (lambda levels, scale: {"levels": None}, "levels and scale: both or neither"),
+        (lambda levels, scale: {"levels": levels[1:]}, "levels has"),
+        (lambda levels, scale: {"levels": (3, *levels[1:])}, "level 3 at unit 0: the scale has -1 to 2"),
+        (lambda levels, scale: {"levels": (0, *levels[1:])}, "label 1 at unit 0 with level 0"),
+        (lambda levels, scale: {"levels": (-1, *levels[1:])}, "label 1 at unit 0 with level -1"),
+        (lambda levels, scale: {"scale": ScalePart(grades=scale.grades)}, "level -1 at unit .*: the scale has 0 to 2"),
+        (lambda levels, scale: {"skipped": True}, "a skipped item has no labels"),
+    ],
+)
+def test_levels_that_contradict_their_record(change: Callable[..., dict[str, Any]], message: str) -> None:
+    labels = make_graded_labels(make_item())
+    with pytest.raises(ValidationError, match=message):
+        rebuild(labels, **change(labels.levels, labels.scale))
+
+
+@pytest.mark.parametrize(
+    ("grades", "message"),
+    [
+        ((), "at least 1"),
+        (tuple("abcde"), "at most 4"),
+        (("a", "a"), "each grade once"),
+        (("misleading",), "is no grade"),
+        (("a:b",), "pattern"),
+        ((" a",), "pattern"),
+        (("$question",), "pattern"),
+        (("x" * 21,), "at most 20"),
+    ],
+)
+def test_grades_that_cannot_be(grades: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ScalePart(grades=grades)
+
+
+def test_a_grade_can_have_a_name_in_any_script() -> None:
+    assert ScalePart(grades=("hilfreich", "sehr wichtig", "必要", "ضروري")).level("必要") == 3
 
 
 @pytest.mark.parametrize("kinds", [(), ("simulated", "human"), ("human", "human")])

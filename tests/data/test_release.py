@@ -233,6 +233,7 @@ BLOCKERS: dict[str, tuple[Callable[[Workspace], None], str]] = {
     ),
     "units that are no words": (change_labels(starts=(0,), ends=(2,), labels=(1,)), "unit [0, 2) is no word of the"),
     "unknown segmentation": (change_labels(segmentation="word/0"), "segmentation 'word/0' cannot be rebuilt"),
+    "words called sentences": (change_labels(segmentation="sentence/1"), "is no sentence of the prompt"),
     "labels twice": (
         lambda w: write_records(w.labels, [*(rows := list(read_records(w.labels, TokenLabels))), rows[0]]),
         "rater a01: stands there 2 times",

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers.sample_records import fill_folder, make_each_attribution, make_item
+from helpers.sample_records import SCALE, fill_folder, make_each_attribution, make_graded_labels, make_item
 from heta_data.jsonl import read_records, write_records
-from heta_data.records import AttributionRecord
+from heta_data.records import AttributionRecord, TokenLabels
 from heta_data.release import build_release, check_release
 from heta_data.workspace import Workspace
 
@@ -40,6 +40,36 @@ def test_rows_of_single_target_tokens_have_columns_of_their_own(workspace: Works
         assert row["component_rows"] == [{"name": "information", "values": row["rows"]}]
         assert found[record.item_id, "kl", "answer"]["rows"] is None
         assert found[record.item_id, "first_words", None]["component_rows"] is None
+
+
+def test_levels_have_columns_of_their_own(workspace: Workspace) -> None:
+    import pyarrow.parquet as pq
+
+    plain = list(read_records(workspace.labels, TokenLabels))
+    graded = make_graded_labels(make_item(1), "a03").model_copy(update={"campaign_hash": "e" * 16})
+    write_records(workspace.labels, [*plain, graded])
+    built = build_release(workspace, "1.0.0")
+    assert check_release(built.path).problems == ()
+    table = pq.read_table(built.path / "data/labels/labels.parquet")
+    assert str(table.schema.field("levels").type) == "list<element: int64>"
+    rows = {(row["item_id"], row["rater"]): row for row in table.to_pylist()}
+    assert len(rows) == 7  # 3 items x 2 raters, and one graded answer
+    row = rows[graded.item_id, "a03"]
+    assert tuple(row["levels"]) == graded.levels
+    assert row["scale"] == {"grades": list(SCALE.grades), "misleading": True}
+    assert rows[graded.item_id, "a01"]["levels"] is None
+    assert [row["labels"][index] for index, level in enumerate(graded.levels or ()) if level > 0] == [1, 1]
+
+
+def test_labels_without_levels_have_the_columns_they_always_had(bundle: Path) -> None:
+    import pyarrow.parquet as pq
+
+    names = pq.read_schema(bundle / "data/labels/labels.parquet").names
+    assert names == [
+        "schema_version", "record", "item_id", "task_uid", "rater", "kind", "arm", "round", "segmentation", "starts",
+        "ends", "labels", "cannot_tell", "skipped", "seconds", "consent_version", "campaign_hash", "isolation",
+        "origin",
+    ]  # fmt: skip
 
 
 def test_a_bundle_without_such_rows_has_the_columns_it_always_had(bundle: Path) -> None:

@@ -134,3 +134,15 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None
         Workspace(tmp_path / "file" / "x").lock(),
     ):
         pass
+
+
+def test_log_ins_can_lie_outside_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "campaign"
+    assert Workspace(folder).studio == folder / "studio"
+    monkeypatch.setenv("HETA_PRIVATE", str(tmp_path / "private"))
+    studio = Workspace(folder).studio
+    assert studio.parent.parent == tmp_path / "private"
+    assert studio.parent.name.startswith("campaign-")
+    # Another folder of the same name has another place; the same folder the same, however it is named.
+    assert Workspace(tmp_path / "other" / "campaign").studio != studio
+    assert Workspace(tmp_path / "x" / ".." / "campaign").studio == studio

@@ -54,7 +54,8 @@ def test_plan_push_simulate_status_pull(own_folder: Workspace) -> None:
     assert [arm["given"] for arm in json.loads(run("simulate", *folder, "--json").stdout)] == [3, 3]
     status = run("status", *folder)
     assert "3 of 3 tasks complete, 3 of 3 labels" in status.stdout
-    assert "s01 (simulated): 3 answered" in status.stdout
+    assert "s01 (simulated)" in status.stdout
+    assert "3/3" in status.stdout
     assert json.loads(run("status", *folder, "--json").stdout)[0]["server"] == "up"
     pulled = run("pull", *folder)
     assert "blind: 3 annotations: 3 labels, 0 cannot tell, 0 skipped, 0 quarantined" in pulled.stdout

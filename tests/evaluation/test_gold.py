@@ -6,10 +6,12 @@ import pytest
 from helpers.evaluation_folder import make_items, make_labels, rater_labels
 from heta.errors import InputError
 from heta.records import Span
+from heta_data.compose import label_units
 from heta_data.errors import IntegrityError
 from heta_evaluation.aggregate import MAJORITY, gold_labels, majority
 from heta_evaluation.labels import select_labels
 from heta_evaluation.settings import EvaluateSettings
+from heta_evaluation.table import build_table
 
 UNITS = (Span(0, 3), Span(4, 7), Span(8, 9))
 
@@ -159,6 +161,35 @@ def test_labels_of_unknown_items_and_other_units_are_refused():
     short = label.model_copy(update={name: getattr(label, name)[:-1] for name in ("starts", "ends", "labels")})
     with pytest.raises(IntegrityError, match="do not match the item's"):
         select_labels(ITEMS, [short], SIMULATED)
+
+
+def in_sentences(item, marked, campaign="5" * 16):
+    """A rater's answer on the item's sentences."""
+    units = label_units(item, "sentence/1")
+    return make_labels([item], raters=1)[0].model_copy(
+        update={
+            "segmentation": "sentence/1",
+            "starts": tuple(unit.start for unit in units),
+            "ends": tuple(unit.end for unit in units),
+            "labels": tuple(int(index in marked) for index in range(len(units))),
+            "campaign_hash": campaign,
+        }
+    )
+
+
+def test_sentences_are_counted_on_their_own_units():
+    found = select_labels(ITEMS, [in_sentences(ITEMS[0], [0])], SIMULATED)
+    assert found.segmentation == "sentence/1"
+    table = build_table(ITEMS, found, [])
+    # One sentence each in evidence and distractor.
+    assert [len(row.units) for row in table.rows] == [2] * len(ITEMS)
+    assert table.rows[0].labels.tolist() == [[True, False]]
+
+
+def test_words_and_sentences_do_not_mix():
+    labels = [in_sentences(ITEMS[0], [0]), make_labels(ITEMS[1:2], raters=1)[0]]
+    with pytest.raises(InputError, match=r"sentence/1 as in campaign 5{16}, word/1 as in .*choose one with --campaign"):
+        select_labels(ITEMS, labels, SIMULATED)
 
 
 @pytest.mark.parametrize(

@@ -191,8 +191,8 @@ class LossyProxy:
 
 
 @contextmanager
-def chromium_page(chromium: str, *, width: int = 1280, height: int = 800) -> Iterator["object"]:
-    """A page of a fresh headless Chromium that talks to nobody but the servers it is sent to."""
+def chromium_browser(chromium: str) -> Iterator["object"]:
+    """A fresh headless Chromium that talks to nobody but the servers it is sent to."""
     from playwright.sync_api import sync_playwright
 
     flags = [
@@ -207,6 +207,13 @@ def chromium_page(chromium: str, *, width: int = 1280, height: int = 800) -> Ite
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         try:
-            yield browser.new_page(viewport={"width": width, "height": height})
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def chromium_page(chromium: str, *, width: int = 1280, height: int = 800) -> Iterator["object"]:
+    """A page of a browser of its own."""
+    with chromium_browser(chromium) as browser:
+        yield browser.new_page(viewport={"width": width, "height": height})  # type: ignore[attr-defined]

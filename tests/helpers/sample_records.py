@@ -11,6 +11,7 @@ from heta_data.records import (
     LabelOrigin,
     RaterKind,
     Rights,
+    ScalePart,
     TargetPart,
     TokenLabels,
 )
@@ -129,6 +130,19 @@ def make_labels(item: Item, rater: str = "a01", *, kind: RaterKind = "human", or
         if origin
         else None,
     )
+
+
+SCALE = ScalePart(grades=("helpful", "essential"), misleading=True)
+
+
+def make_graded_labels(item: Item, rater: str = "a01") -> TokenLabels:
+    """The answer's words essential, the first word helpful, the last one misleading."""
+    plain = make_labels(item, rater)
+    levels = [2 * label for label in plain.labels]
+    levels[0], levels[-1] = 1, -1
+    labels = tuple(int(level > 0) for level in levels)
+    fields = {**plain.model_dump(), "labels": labels, "levels": levels, "scale": SCALE}
+    return TokenLabels.model_validate(fields)
 
 
 def make_gold(item: Item, *, kinds: tuple[RaterKind, ...] = ("human",), n_raters: int = 2) -> GoldLabels:

@@ -128,6 +128,14 @@ WITHOUT_ITEMS = [
     "campaign status",
     "campaign pull",
     "campaign simulate",
+    "campaign adjudicate --raters a91",
+    "campaign gold",
+    "campaign review --methods kl",
+    "campaign close",
+    "campaign extend",
+    "campaign admit a01",
+    "campaign withdraw a01 --yes",
+    "campaign import export.json --kind human --arm blind",
 ]
 
 

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 
 from heta.errors import ConfigError, HetaError
 from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker, queue_connection, require_servers
+from heta_annotation.campaign.comparison import adjudication_data, render_adjudication
 from heta_annotation.campaign.consensus import Consensus, find_consensus, marked
+from heta_annotation.campaign.guideline import render_guideline
 from heta_annotation.campaign.ledger import Campaign, CampaignChanged, Ledger, Rater, open_existing
-from heta_annotation.campaign.logins import write_logins
-from heta_annotation.campaign.page import adjudication_data, render_adjudication, render_guideline
+from heta_annotation.campaign.logins import make_accounts, write_logins
+from heta_annotation.campaign.marking import Marking
 from heta_annotation.campaign.pull import fetch_arm
 from heta_annotation.campaign.queue_push import PushOptions, QueuePush
 from heta_annotation.campaign.queues import Phase, Queue, deal
-from heta_annotation.campaign.settings import email_of
+from heta_annotation.campaign.settings import CampaignSettings, email_of
 from heta_annotation.campaign.tasks import Entry
-from heta_annotation.studio.accounts import create_accounts
 from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import dump_line, read_records
 from heta_data.raters import name_problems
@@ -128,9 +129,7 @@ class _Round:
         self, adjudicators: Sequence[str], fresh: Sequence[Consensus], items: Mapping[str, Item], options: PushOptions
     ) -> tuple[int, int, str]:
         """Note, deal and push the items that are new; what was sent, what was there, the log-ins' file."""
-        accounts = create_accounts(
-            self.workspace, self.connection.name, [email_of(name) for name in adjudicators], own=True
-        )
+        accounts = make_accounts(self.workspace, self.connection, adjudicators, own=True)
         for name in adjudicators:
             account = accounts[email_of(name)]
             self.ledger.add_rater(Rater(ARM, name, self.campaign.settings["kind"], account.id, "adjudicator"))
@@ -159,21 +158,22 @@ class _Round:
     def _task(self, found: Consensus) -> LabelTask:
         task = next(task for task in self.ledger.planned(ARM).values() if task.item_id == found.item_id)
         uid = content_hash({"campaign": self.campaign.hash, "phase": PHASE, "item": found.item_id})
-        return task.model_copy(update={"uid": uid, "overlap": 1, "gold": False})
+        return task.model_copy(update={"uid": uid, "overlap": 1, "gold": False, "scale": None})
 
     def _data(self, item: Item, found: Consensus) -> dict[str, object]:
         marks = [marked(record) for record in found.answers]
         # The same rater has another colour in every text, so that nobody comes to trust a colour.
         draw = random.Random(f"colours:{self.campaign.hash}:{item.id}")  # noqa: S311 - a reproducible draw, no secret
         draw.shuffle(marks)
-        return adjudication_data(item, marks, found.cannot_tell)
+        return adjudication_data(item, marks, found.cannot_tell, Marking(found.answers[0].segmentation))
 
     def _page(self, queue: str) -> ProjectPage:
+        marking = CampaignSettings.model_validate(self.campaign.settings).marking
         return ProjectPage(
             title=f"{self.campaign.settings['name']}: decide"[:50],
             marker=marker(self.campaign.hash, queue),
-            label_config=render_adjudication(),
-            instruction=render_guideline(self.campaign.guideline),
+            label_config=render_adjudication(Marking(marking.segmentation)),
+            instruction=render_guideline(self.campaign.guideline, marking.scale),
             overlap=1,
             show_predictions=False,
         )

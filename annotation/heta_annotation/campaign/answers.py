@@ -1,13 +1,14 @@
 """One Label Studio annotation as labels, or the reasons why it cannot be."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from heta_annotation.campaign.ledger import Pushed, Rater
-from heta_annotation.campaign.page import CANNOT_TELL, PASSAGE, REASON, UNDECIDED, UNITS, VERDICT, page_data
+from heta_annotation.campaign.marking import marking_of_task, units_of
+from heta_annotation.campaign.page import UNITS, page_data
 from heta_annotation.campaign.queues import Phase
-from heta_data.compose import label_units
+from heta_annotation.campaign.results import read_result as read_result
+from heta_annotation.studio.connection import EXTERNAL
 from heta_data.records import Arm, Item, LabelOrigin, PlainJson, Record, TokenLabels, content_hash
 
 # What an annotation is; the rest of Label Studio's export repeats the prediction ("3 minutes ago") or is bookkeeping.
@@ -38,6 +39,10 @@ class QuarantinedAnnotation(Record):
     rater: str | None
     reasons: tuple[str, ...]
     raw: PlainJson
+    imported: str | None = None
+    """What it was imported as (see `heta_annotation.importing`); None where it was pulled."""
+
+    later_fields: ClassVar[frozenset[str]] = frozenset({"imported"})
 
 
 def plain_annotation(exported: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,7 +62,8 @@ class Reader:
 
     Args:
         arm: the queue's arm.
-        server: name of its server; the address of a local server changes with its port and says nothing.
+        server: name of its server; the address of a local one changes with its port and says nothing, that of another
+            is nobody's business who reads a release.
         project: Label Studio's number of the project.
         tasks: what was pushed, by uid.
         raters: who labels there.
@@ -99,15 +105,15 @@ class Reader:
         pushed = self.tasks.get(uid) if isinstance(uid, str) else None
         rater = self.raters.get(annotation["completed_by"])
         reasons = [*self._task_reasons(task, pushed), *_author_reasons(annotation, rater)]
-        marked: tuple[int, ...] = ()
+        levels: Mapping[int, int] = {}
         cannot_tell = False
         if pushed is not None:
-            found = read_result(annotation["result"], len(pushed.task.units), self.phase)
-            marked, cannot_tell, wrong = found.marked, found.verdict, found.problems
+            found = read_result(annotation["result"], len(pushed.task.units), self.phase, pushed.task.scale)
+            levels, cannot_tell, wrong = found.levels, found.verdict, found.problems
             reasons += wrong
-        if annotation["was_cancelled"] and (marked or cannot_tell):
+        if annotation["was_cancelled"] and (levels or cannot_tell):
             # Label Studio keeps what was marked before Skip was pressed: it is no answer.
-            marked, cannot_tell = (), False
+            levels, cannot_tell = {}, False
         if reasons or pushed is None or rater is None:
             return QuarantinedAnnotation(
                 arm=self.arm,
@@ -118,7 +124,7 @@ class Reader:
                 reasons=tuple(reasons),
                 raw=dict(annotation),
             )
-        return self._labels(task, annotation, pushed, rater, marked, cannot_tell)
+        return self._labels(task, annotation, pushed, rater, levels, cannot_tell)
 
     def _task_reasons(self, task: Mapping[str, Any], pushed: Pushed | None) -> list[str]:
         """What is wrong with the task that was labelled: what the rater saw must be what the item says today."""
@@ -133,9 +139,10 @@ class Reader:
         if item is None:
             reasons.append(f"item {pushed.task.item_id} is not in items.jsonl")
             return reasons
-        units = tuple((unit.start, unit.end) for unit in pushed.task.units)
-        if tuple(label_units(item)) != units:
-            reasons.append(f"units: items.jsonl gives {len(label_units(item))} words, pushed were {len(units)}")
+        marking = marking_of_task(pushed.task)
+        units, now = tuple((unit.start, unit.end) for unit in pushed.task.units), units_of(item, marking)
+        if now != units:
+            reasons.append(f"units: items.jsonl gives {len(now)} {marking.unit}s, pushed were {len(units)}")
         elif self.phase != "adjudicate":  # there the raters' lines are on the page, and the units are proof enough
             reasons += _shown_otherwise(item, pushed)
         return reasons
@@ -146,10 +153,11 @@ class Reader:
         annotation: Mapping[str, Any],
         pushed: Pushed,
         rater: Rater,
-        marked: tuple[int, ...],
+        levels: Mapping[int, int],
         cannot_tell: bool,
     ) -> TokenLabels:
         units = pushed.task.units
+        every = tuple(levels.get(index, 0) for index in range(len(units)))
         seconds = annotation["lead_time"]
         return TokenLabels(
             item_id=pushed.task.item_id,
@@ -157,10 +165,13 @@ class Reader:
             rater=rater.pseudonym,
             kind=rater.kind,
             arm=self.arm,
+            round=1 if self.phase == "reveal" else 0,
             segmentation=pushed.task.segmentation,
             starts=tuple(unit.start for unit in units),
             ends=tuple(unit.end for unit in units),
-            labels=tuple(1 if index in marked else 0 for index in range(len(units))),
+            labels=tuple(1 if level > 0 else 0 for level in every),
+            levels=every if pushed.task.scale else None,
+            scale=pushed.task.scale,
             cannot_tell=cannot_tell,
             skipped=bool(annotation["was_cancelled"]),
             seconds=float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else None,
@@ -168,7 +179,7 @@ class Reader:
             campaign_hash=pushed.task.campaign_hash,
             isolation=pushed.task.isolation,
             origin=LabelOrigin(
-                url=f"local:{self.server}",
+                url=self.server if self.server == EXTERNAL else f"local:{self.server}",
                 project=self.project,
                 task=int(task["id"]),
                 annotation=int(annotation["id"]),
@@ -193,74 +204,10 @@ def _author_reasons(annotation: Mapping[str, Any], rater: Rater | None) -> list[
 def _shown_otherwise(item: Item, pushed: Pushed) -> list[str]:
     """Proof of every span: each unit's words on the page must be the item's text at the unit's offsets."""
     suggestion = pushed.task.suggestion
-    expected = page_data(item, suggestion.heat if suggestion else ())
+    expected = page_data(item, suggestion.heat if suggestion else (), marking_of_task(pushed.task))
     shown = pushed.content["data"]
-    if [entry["html"] for entry in shown[UNITS]] != [entry["html"] for entry in expected[UNITS]]:
+    if [(e["value"], e["html"]) for e in shown[UNITS]] != [(e["value"], e["html"]) for e in expected[UNITS]]:
         return ["units: the words on the page are not the item's words at their offsets"]
     if any(shown[name] != expected[name] for name in ("question", "answer", "text")):
         return ["question, answer or text on the page are not the item's"]
     return []
-
-
-@dataclass(frozen=True)
-class Result:
-    """What stands in one annotation."""
-
-    marked: tuple[int, ...]
-    """Indices of the marked units, sorted."""
-    verdict: bool
-    """Whether the box below the text is ticked: `cannot tell`, or for adjudicators `cannot be decided`."""
-    reason: str
-    """Why it cannot be decided, in the adjudicator's words."""
-    problems: tuple[str, ...]
-    """Everything that nobody can have made on our page."""
-
-
-def read_result(result: object, units: int, phase: Phase = "label") -> Result:
-    """Read Label Studio's regions as answers of our page."""
-    if not isinstance(result, Sequence) or isinstance(result, str):
-        return Result((), False, "", ("result: no list of regions",))
-    reading = _Reading(units, UNDECIDED if phase == "adjudicate" else CANNOT_TELL, phase == "adjudicate")
-    for region in result:
-        reading.add(region)
-    return Result(tuple(sorted(reading.marked)), reading.verdict, " ".join(reading.words), tuple(reading.problems))
-
-
-class _Reading:
-    """Regions of one annotation, read one after the other."""
-
-    def __init__(self, units: int, allowed: str, may_explain: bool) -> None:
-        # Exactly as we wrote them: "07", " 7" and the number 7 are not ours.
-        self.known = {str(index): index for index in range(units)}
-        self.allowed = allowed
-        self.may_explain = may_explain
-        self.marked: list[int] = []
-        self.verdict = False
-        self.words: list[str] = []
-        self.problems: list[str] = []
-
-    def add(self, region: object) -> None:
-        name = region.get("from_name") if isinstance(region, Mapping) else None
-        value = region.get("value") if isinstance(region, Mapping) else None
-        ours = isinstance(region, Mapping) and region.get("to_name") == PASSAGE and isinstance(value, Mapping)
-        chosen = value.get("choices") if ours and isinstance(value, Mapping) else None
-        text = value.get("text") if ours and isinstance(value, Mapping) else None
-        if name == REASON and self.may_explain and isinstance(text, list):
-            self.words += [str(line) for line in text]
-        elif name not in (UNITS, VERDICT) or not isinstance(chosen, list):
-            self.problems.append(f"unknown region: {name!r}")
-        elif name == VERDICT:
-            self.verdict = self.verdict or self.allowed in chosen
-            self.problems += [f"unknown choice: {choice!r}" for choice in chosen if choice != self.allowed]
-        else:
-            for choice in chosen:
-                self._mark(choice)
-
-    def _mark(self, choice: object) -> None:
-        index = self.known.get(choice) if isinstance(choice, str) else None
-        if index is None:
-            self.problems.append(f"unknown index: {choice!r}, units are 0 to {len(self.known) - 1}")
-        elif index in self.marked:
-            self.problems.append(f"index twice: {index}")
-        else:
-            self.marked.append(index)

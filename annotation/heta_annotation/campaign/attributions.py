@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from heta_annotation.campaign.outlines import Outline
 from heta_annotation.campaign.settings import CampaignSettings
-from heta_data.attribution_files import attribution_files
+from heta_data.attribution_files import NO_MODEL, attribution_files
 from heta_data.errors import IntegrityError, RecordError
 from heta_data.jsonl import record_at, scan_records
 from heta_data.options import folder_flag
@@ -61,9 +60,25 @@ class ShownAttributions(Mapping[str, AttributionRecord]):
 
 
 def choose_attributions(
-    workspace: Workspace, settings: CampaignSettings, items: Sequence[Outline]
+    workspace: Workspace,
+    settings: CampaignSettings,
+    lengths: Mapping[str, int],
+    *,
+    shown_by: str = "the assisted arm",
+    naming: str | None = None,
 ) -> tuple[ShownAttributions, list[str]]:
-    """One attribution for each item, of one method, model, revision, target policy and configuration."""
+    """One attribution for each item, of one method, model, revision, target policy and configuration.
+
+    Args:
+        workspace: the folder.
+        settings: which method, and which of its attributions; model and revision choose among those that have one.
+        lengths: what is shown: item id -> code points of its prompt.
+        shown_by: who shows them, for messages.
+        naming: how to name one of several, for messages; None: by keys under [campaign].
+
+    Returns:
+        Attributions by item id, and everything that is wrong, one line each.
+    """
     nothing = ShownAttributions({})
     command = _attribute_command(workspace, settings)
     # Longer method names begin alike (`heta-...`, `heta_fast-...`): the file name's last 9 characters are the hash.
@@ -81,21 +96,19 @@ def choose_attributions(
         others = ", ".join(sorted({record.policy for record in matching}))
         there = f" (there are for policy {others}, see `policy` under [campaign])" if others else ""
         return nothing, [
-            f"the assisted arm shows {settings.method}{wanted}, and there are no such attributions{there}: "
-            f"run {command}"
+            f"{shown_by} shows {settings.method}{wanted}, and there are no such attributions{there}: run {command}"
         ]
-    if several := _told_apart(found, workspace):
+    if several := _told_apart(found, workspace, naming):
         return nothing, [f"{settings.method} is there more than once {several}"]
-    wanted_ids = {item.id for item in items}
-    by_item = {record.item_id: record for record in found if record.item_id in wanted_ids}
-    if missing := len(wanted_ids) - len(by_item):
-        problems = [f"{missing} of {len(items)} items have no attribution by {settings.method}: run {command}"]
-    for item in items:
-        record = by_item.get(item.id)
+    by_item = {record.item_id: record for record in found if record.item_id in lengths}
+    if missing := len(lengths) - len(by_item):
+        problems = [f"{missing} of {len(lengths)} items have no attribution by {settings.method}: run {command}"]
+    for item_id, length in lengths.items():
+        record = by_item.get(item_id)
         if record is not None and not record.scored:
-            problems.append(f"item {item.id}: {settings.method} scored no token")
-        elif record is not None and record.end > item.length:
-            problems.append(f"item {item.id}: the attribution by {settings.method} is of another text: run {command}")
+            problems.append(f"item {item_id}: {settings.method} scored no token")
+        elif record is not None and record.end > length:
+            problems.append(f"item {item_id}: the attribution by {settings.method} is of another text: run {command}")
     return ShownAttributions(by_item), problems
 
 
@@ -104,7 +117,7 @@ def _attribute_command(workspace: Workspace, settings: CampaignSettings) -> str:
     return f"`heta data attribute{folder_flag(workspace.root)} --method {settings.method}{policy}`"
 
 
-def _told_apart(records: Sequence[_Found], workspace: Workspace) -> str:
+def _told_apart(records: Sequence[_Found], workspace: Workspace, naming: str | None) -> str:
     """In what the records of one method differ, and which setting chooses; nothing where they are of one kind."""
     lines = {record.line for record in records}
     columns = dict(zip(("model", "revision", "tokenizer", "policy", "config"), zip(*lines, strict=True), strict=True))
@@ -117,7 +130,8 @@ def _told_apart(records: Sequence[_Found], workspace: Workspace) -> str:
     )
     settings = [name for name in differing if name != "tokenizer"]
     if settings:
-        return f"({'; '.join(there)}): name one by {' and '.join(settings)} under [campaign] of {workspace.config}"
+        keys = f"by {' and '.join(settings)} under [campaign] of {workspace.config}"
+        return f"({'; '.join(there)}): name one {naming or keys}"
     return f"({'; '.join(there)}): remove the records of all but one from {workspace.attributions}"
 
 
@@ -128,10 +142,10 @@ def _read_matching(paths: Sequence[Path], settings: CampaignSettings) -> tuple[l
         for start, record in scan_records(path, AttributionRecord):
             if isinstance(record, str):
                 problems.append(record)
-            elif (
-                settings.model in (None, record.model)
-                and settings.revision in (None, record.model_revision)
-                and settings.config in (None, record.config_hash)
+            elif settings.config in (None, record.config_hash) and (
+                # Methods that use no model have no revision either.
+                record.model == NO_MODEL.name
+                or (settings.model in (None, record.model) and settings.revision in (None, record.model_revision))
             ):
                 scored = any(score is not None for score in record.scores)
                 matching.append(

@@ -4,19 +4,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from heta_annotation.campaign.queues import rater_of
+from heta_annotation.campaign.queues import Group, rater_of
 from heta_annotation.campaign.settings import email_of
 from heta_annotation.campaign.transport import again, get_json, in_background, post_json
 from heta_annotation.errors import ExportError, NotFound, ServerUnavailable
 from heta_annotation.studio.accounts import Account
 from heta_annotation.studio.connection import Connection, api_errors
-from heta_data.records import Arm, canonical_json, content_hash
+from heta_data.records import canonical_json, content_hash
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
+G = TypeVar("G", bound=Group)
 IMPORT_SECONDS = 600.0
 """How long an import may take before we stop waiting; the server may still complete it."""
 READ_SECONDS = 300.0
@@ -239,7 +240,7 @@ class CampaignClient:
             return int(self._sdk.annotations.create(task, **fields).id)
 
 
-def require_servers(arms: Sequence[Arm], connections: Mapping[Arm, Connection]) -> None:
+def require_servers(arms: Sequence[G], connections: Mapping[G, Connection]) -> None:
     """Refuse to go on with an arm that has no server.
 
     Raises:
@@ -260,8 +261,11 @@ def page_hash(label_config: str) -> str:
 
 
 def queue_connection(queue: str, connection: Connection, accounts: Mapping[str, Account]) -> Connection:
-    """How to reach a queue: a rater's own organisation answers to nobody's token but the rater's."""
-    rater = rater_of(queue)
+    """How to reach a queue: a rater's own organisation answers to nobody's token but the rater's.
+
+    On a server that is not ours there is one organisation, in which everything is done with the given token.
+    """
+    rater = rater_of(queue) if connection.local else None
     return replace(connection, token=accounts[email_of(rater)].token) if rater else connection
 
 

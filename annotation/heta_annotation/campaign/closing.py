@@ -80,5 +80,6 @@ def campaign_labels(workspace: Workspace, ledger: Ledger) -> list[TokenLabels]:
 
 
 def _missing(ledger: Ledger, arm: Arm, labels: Iterable[TokenLabels]) -> int:
-    dealt = Counter(record.task_uid for record in labels if record.arm == arm and not record.skipped)
+    first = [record for record in labels if record.arm == arm and record.round == 0]
+    dealt = Counter(record.task_uid for record in first if not record.skipped)
     return sum(max(0, overlap - dealt[uid]) for uid, overlap in ledger.overlap(arm).items())

@@ -3,8 +3,8 @@
 import random
 from collections.abc import Mapping, Sequence
 
+from heta_annotation.campaign.marking import units_of
 from heta_annotation.campaign.settings import CampaignSettings
-from heta_data.compose import label_units
 from heta_data.jsonl import collect_records
 from heta_data.records import GoldLabels, Item
 from heta_data.workspace import Workspace
@@ -28,10 +28,13 @@ def load_controls(
             problems.append(f"{path}: gold item {record.item_id} is not in {workspace.items.name}")
         elif record.item_id in known:
             problems.append(f"{path}: gold item {record.item_id} stands there twice")
-        elif [(unit.start, unit.end) for unit in label_units(item)] != list(
-            zip(record.starts, record.ends, strict=True)
-        ):
-            problems.append(f"{path}: gold item {record.item_id} has other words than {workspace.items.name}")
+        elif record.segmentation != settings.marking.segmentation or tuple(
+            (unit.start, unit.end) for unit in units_of(item, settings.marking)
+        ) != tuple(zip(record.starts, record.ends, strict=True)):
+            problems.append(
+                f"{path}: gold item {record.item_id} ({record.segmentation}) has other {settings.unit}s than "
+                f"{workspace.items.name}"
+            )
         else:
             known[record.item_id] = record
     if not known and not problems:

@@ -6,12 +6,13 @@ from functools import cached_property
 from typing import Any, Literal
 
 from heta.errors import HetaError
-from heta_annotation.campaign.queues import Phase, rater_of
+from heta_annotation.campaign.queues import Group, Phase, rater_of
 from heta_annotation.campaign.settings import email_of
 from heta_data.jsonl import parse_line
-from heta_data.records import Arm, LabelTask, RaterKind
+from heta_data.records import LabelTask, RaterKind
 
-Role = Literal["rater", "adjudicator"]
+Role = Literal["rater", "adjudicator", "asked"]
+"""Who labels, who decides, and who is asked about methods."""
 
 
 class CampaignChanged(HetaError):
@@ -44,7 +45,7 @@ class Pushed:
     remote: int | None
     """Label Studio's task number in the queue asked for, once its arrival is confirmed."""
     record: str = field(repr=False)
-    """The `LabelTask` as a line of JSON, empty for a page that shows no item."""
+    """The `LabelTask` as a line of JSON; for another page what its answers are read with, which may be nothing."""
 
     @cached_property
     def task(self) -> LabelTask:
@@ -57,7 +58,7 @@ class Project:
     """A queue's project, as far as it exists."""
 
     queue: str
-    arm: Arm
+    arm: Group
     phase: Phase
     server: str
     number: int | None
@@ -71,14 +72,21 @@ class Project:
 
 @dataclass(frozen=True)
 class Rater:
-    """Who labels in an arm."""
+    """Who labels in an arm, decides what it leaves open, or is asked about methods."""
 
-    arm: Arm
+    arm: Group
     pseudonym: str
     kind: RaterKind
     account: int
-    """Label Studio's user number on that arm's server."""
+    """Label Studio's user number on the server of that arm, or of those who are asked."""
     role: Role = "rater"
+
+    @property
+    def does(self) -> str:
+        """What this rater does, in words that follow the name."""
+        if self.role == "asked":
+            return f"is asked ({self.arm})"
+        return f"labels in arm {self.arm}" if self.role == "rater" else "decides what raters do not agree on"
 
     @property
     def email(self) -> str:

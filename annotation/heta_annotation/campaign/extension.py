@@ -11,10 +11,10 @@ from typing import Literal
 from heta.errors import ConfigError
 from heta_annotation.campaign.consensus import find_consensus
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, check_open, open_existing
+from heta_annotation.campaign.logins import make_accounts
 from heta_annotation.campaign.pull import fetch_arm
 from heta_annotation.campaign.queues import Queue
 from heta_annotation.campaign.settings import email_of
-from heta_annotation.studio.accounts import create_accounts
 from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import read_records
 from heta_data.raters import name_problems
@@ -137,7 +137,7 @@ def _note(
     new: Sequence[str],
 ) -> None:
     if new:
-        accounts = create_accounts(workspace, connection.name, [email_of(name) for name in new], own=True)
+        accounts = make_accounts(workspace, connection, new, own=True)
         for name in new:
             ledger.add_rater(Rater(arm, name, kind, accounts[email_of(name)].id))
     for rater, uids in added.items():

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+from heta_annotation.campaign.asks import Asks
 from heta_annotation.campaign.entries import Campaign as Campaign
 from heta_annotation.campaign.entries import CampaignChanged as CampaignChanged
 from heta_annotation.campaign.entries import Project as Project
@@ -17,7 +18,7 @@ from heta_annotation.campaign.entries import Pushed as Pushed
 from heta_annotation.campaign.entries import Rater as Rater
 from heta_annotation.campaign.entries import Role as Role
 from heta_annotation.campaign.placed import LedgerConnection, QueueTasks
-from heta_annotation.campaign.queues import Phase, Queue
+from heta_annotation.campaign.queues import Asked, Group, Phase, Queue
 from heta_annotation.campaign.standing import WITHDRAWN, Standings, now
 from heta_annotation.campaign.tasks import Entry, write_content
 from heta_data.errors import IntegrityError
@@ -51,8 +52,8 @@ CREATE TRIGGER snapshot_kept BEFORE DELETE ON snapshot BEGIN SELECT RAISE(ABORT,
 """
 
 
-ARMS: tuple[Arm, ...] = get_args(Arm)
-_Row = tuple[str, Arm, Phase, str, str, str]
+GROUPS: tuple[Group, ...] = (*get_args(Arm), *get_args(Asked))
+_Row = tuple[str, Group, Phase, str, str, str]
 """Of the table `task`, without its position."""
 
 
@@ -89,6 +90,11 @@ class Ledger:
     def standings(self) -> Standings:
         """Where raters stand: who has agreed, practised, withdrawn."""
         return Standings(self._db)
+
+    @property
+    def asks(self) -> Asks:
+        """What people were asked about methods."""
+        return Asks(self._db)
 
     def __enter__(self) -> "Ledger":
         return self
@@ -142,13 +148,13 @@ class Ledger:
         """Note a queue's project, and the hash of its page."""
         self._db.execute("UPDATE queue SET project = ?, page = ? WHERE name = ?", (project, page, queue))
 
-    def projects(self, arm: Arm | None = None, phase: Phase = "label") -> list[Project]:
+    def projects(self, arm: Group | None = None, phase: Phase = "label") -> list[Project]:
         """Every queue of one phase, of one arm or all, by name; those of raters who have withdrawn are none."""
         rows = self._db.execute(
             "SELECT name, arm, phase, server, project FROM queue WHERE ? IN (arm, '') AND phase = ? ORDER BY name",
             (arm or "", phase),
         )
-        gone = {(name, rater) for name in ARMS for rater in self.standings.withdrawn(name)}
+        gone = {(name, rater) for name in GROUPS for rater in self.standings.withdrawn(name)}
         found = [Project(*row) for row in rows]
         return [project for project in found if (project.arm, project.rater) not in gone]
 
@@ -162,16 +168,16 @@ class Ledger:
         return str(self._db.execute("SELECT page FROM queue WHERE name = ?", (queue,)).fetchone()[0])
 
     def arms(self) -> list[Arm]:
-        """Arms that were pushed, sorted: every queue of theirs that raters work in has a project."""
+        """Arms that were pushed, sorted: every queue of theirs that their raters work in has a project."""
         return [
             row[0]
             for row in self._db.execute(
-                "SELECT arm FROM queue WHERE phase <> 'adjudicate' GROUP BY arm HAVING COUNT(project) = COUNT(*) "
-                "ORDER BY arm"
+                "SELECT arm FROM queue WHERE phase NOT IN ('adjudicate', 'prefer', 'answer') GROUP BY arm "
+                "HAVING COUNT(project) = COUNT(*) ORDER BY arm"
             )
         ]
 
-    def raters(self, arm: Arm | None = None, role: Role = "rater") -> list[Rater]:
+    def raters(self, arm: Group | None = None, role: Role = "rater") -> list[Rater]:
         """Who has that role in one arm or in all, by arm and pseudonym."""
         rows = self._db.execute(
             "SELECT arm, pseudonym, kind, account, role FROM rater WHERE ? IN (arm, '') AND role = ? "
@@ -180,12 +186,19 @@ class Ledger:
         )
         return [Rater(*row) for row in rows]
 
+    def everybody(self) -> list[Rater]:
+        """Everybody of every role in every arm, and everybody who is asked about methods."""
+        return [rater for role in get_args(Role) for rater in self.raters(role=role)]
+
     def add_rater(self, rater: Rater) -> None:
-        """Note a rater once; kind and account never change afterwards.
+        """Note a rater once; kind and account never change afterwards, and nobody does two things.
 
         Raises:
-            CampaignChanged: the rater is there with another kind or account.
+            CampaignChanged: the rater is there with another kind or account, or does something else already.
         """
+        for other in self.everybody():
+            if other.pseudonym == rater.pseudonym and other.arm != rater.arm:
+                raise CampaignChanged(f"{rater.pseudonym} {other.does} already: take another pseudonym")
         row = self._db.execute(
             "SELECT kind, account, role FROM rater WHERE arm = ? AND pseudonym = ?", (rater.arm, rater.pseudonym)
         ).fetchone()
@@ -257,6 +270,11 @@ class Ledger:
         """Note something to send that shows no item."""
         with self._transaction():
             self._note_tasks([(uid, arm, phase, "", *write_content(content))])
+
+    def add_questions(self, asked: Asked, questions: Iterable[Entry]) -> None:
+        """Note questions about methods, with the records to read answers with, all or nothing."""
+        with self._transaction():
+            self._note_tasks((uid, asked, asked, record, *write_content(content)) for uid, record, content in questions)
 
     def _new_rows(self, arm: Arm, phase: Phase, entries: Iterable[Entry], changed: list[str]) -> Iterator[_Row]:
         """Rows for tasks that are not there yet; uids of those that are there with other content go to `changed`."""

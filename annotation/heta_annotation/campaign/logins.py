@@ -1,14 +1,32 @@
-"""The sheet with raters' log-ins, for the lead to hand out."""
+"""Raters' accounts, and the sheet with their log-ins for the lead to hand out."""
 
 import csv
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from heta_annotation.studio.accounts import Account
+from heta_annotation.campaign.settings import email_of
+from heta_annotation.studio.accounts import Account, create_accounts
 from heta_annotation.studio.connection import Connection
+from heta_annotation.studio.signup import sign_up_accounts
 from heta_data.workspace import Workspace
+
+
+def make_accounts(
+    workspace: Workspace, connection: Connection, pseudonyms: Sequence[str], *, own: bool
+) -> dict[str, Account]:
+    """Accounts for raters wherever their server is, made where they are missing; by e-mail, in the order given.
+
+    `own` asks for an organisation for each, which only our own servers can give.
+
+    Raises:
+        LabelStudioError: an account could not be made.
+    """
+    emails = [email_of(pseudonym) for pseudonym in pseudonyms]
+    if connection.local:
+        return create_accounts(workspace, connection.name, emails, own=own)
+    return sign_up_accounts(workspace, connection, emails)
 
 
 def write_logins(
@@ -21,6 +39,7 @@ def write_logins(
     """Write `studio/<server>/<name>`, for the user alone: rater, address, e-mail, password, and where to label.
 
     `projects` says for each e-mail in which project; who has several, one after the other, gets the list of them.
+    `name` tells sheets of one server apart.
 
     The address of a local server holds its port; a push after a restart writes the sheet anew.
     """

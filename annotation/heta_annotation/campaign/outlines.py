@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar, overload
 
 from heta.words import segment_words
+from heta_annotation.campaign.marking import WORDS, Marking, units_of
 from heta_data.compose import label_units
 from heta_data.records import Item
 
@@ -27,10 +28,10 @@ class Outline:
     """To read: question, answer and text."""
 
 
-def outline(item: Item) -> Outline:
+def outline(item: Item, marking: Marking = WORDS) -> Outline:
     """What a plan keeps of the item."""
-    units = len(label_units(item))
-    words = units + sum(len(segment_words(text)) for text in (item.question, item.answer))
+    words = len(label_units(item)) + sum(len(segment_words(text)) for text in (item.question, item.answer))
+    units = len(units_of(item, marking))
     return Outline(item.id, (item.source, item.source_id), len(item.prompt), units, words)
 
 

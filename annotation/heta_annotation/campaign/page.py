@@ -1,4 +1,4 @@
-"""What a rater sees: the guideline, and the page on which one click marks a word.
+"""What a rater sees: the page on which one click marks a word, or gives it a label.
 
 The page shows evidence and distractor exactly as they stand in the prompt, as running text; nothing on it says
 which is which. Every unit is one choice of a dynamic `Choices` tag, so that Label Studio answers with the indices of
@@ -7,23 +7,20 @@ between the paragraphs) belongs to the unit before it, is shown, and cannot be c
 """
 
 import html
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-from heta.errors import ConfigError
 from heta.records import Span
-from heta_annotation.campaign.settings import CampaignSettings
-from heta_data.compose import label_units
-from heta_data.records import Item, content_hash
-from heta_data.workspace import Workspace
+from heta_annotation.campaign.marking import WORDS, Marking, units_of
+from heta_data.records import Item, ScalePart
 
 UNITS = "units"
 VERDICT = "verdict"
 PASSAGE = "passage"
+PEN = "pen"
+"""Where a page has several labels: the one that a click gives."""
 CANNOT_TELL = "cannot tell"
 UNDECIDED = "cannot be decided"
 REASON = "reason"
@@ -32,124 +29,107 @@ AGREE = "I agree to take part"
 DECLINE = "I do not agree"
 # Without a hotkey of its own every choice gets one (1-9, 0, q, w ...), and a stray key press marks a word. A key
 # that no keyboard layout types, given to every choice, switches that off.
-_NO_HOTKEY = "ctrl+alt+shift+f9"
-_INSTRUCTION = (
-    "Mark the smallest set of words a reader needs to see to know that this is the answer. "
-    "Click a word to mark it, click again to undo."
+NO_HOTKEY = "ctrl+alt+shift+f9"
+_MARK = (
+    "Mark the smallest set of {unit}s a reader needs to see to know that this is the answer. "
+    "Click a {unit} to mark it, click again to undo."
+)
+_LABEL = (
+    "Which {unit}s does a reader need to see to know that this is the answer? "
+    "Choose a label here or by its number, then click {unit}s to mark them with it; click again to undo."
 )
 _ASSISTED = {
-    "preselected": " A program has marked some words already: keep, remove and add as you see fit.",
+    "preselected": " A program has marked some {unit}s already: keep, remove and add as you see fit.",
     "heat": " The coloured lines show what a program found important; they are no marks.",
 }
-_ADJUDICATE = (
-    "Raters do not agree on this text. Each coloured line below a word is one rater who marked it. "
-    "Mark the words that a reader needs, as the guideline asks; you need not follow any of them."
+_REVEAL = (
+    "This is your first answer. The coloured lines now show what a program found important; they are no marks. "
+    "Change your answer where you see fit, or leave it, and press Submit."
 )
-_FEEDBACK = (
-    "This is how your practice went. The blue line below a word is your mark, the orange one is the mark that we "
-    "expected. Compare them, then press Submit; there is nothing to mark here."
-)
+_FILLS = {
+    1: ("#ffd54a",),
+    2: ("#fff0a8", "#ffb52e"),
+    3: ("#fff0a8", "#ffd54a", "#ff9d2e"),
+    4: ("#fff6cc", "#ffe680", "#ffc233", "#ff962e"),
+}
+"""Number of grades -> background of each, the lowest first. Letters on all of them are #1d1a12."""
+_LINES = ("none", "underline 2px #7a5200", "underline double 2px #7a5200", "underline 4px #7a5200")
 _HEAT = "214,39,40"
-LINES = 6
-"""Raters that can be told apart by colour; further ones share colours, and the words say who they are."""
 
 
 @dataclass(frozen=True)
-class Guideline:
-    """A frozen text that every rater reads: the guideline, or what they agree to."""
+class Pen:
+    """One label of a page: how it looks, and its place in the legend."""
 
     name: str
-    text: str
-    html: str
-    hash: str
-    """Of the text, with line ends unified."""
+    fill: str
+    """Behind dark letters, on a light and on a dark page."""
+    line: str
+    """Below the letters, for whoever does not see the colours."""
+    number: int = 0
+    """Place in the legend, and key that chooses it; 0 where there is no legend."""
+
+    @property
+    def html(self) -> str:
+        """Its entry in the legend."""
+        name = f'<span class="pen p{self.number - 1}">{html.escape(self.name)}</span>'
+        return f"<kbd>{self.number}</kbd>{name}"
 
 
-def load_guideline(workspace: Workspace, settings: CampaignSettings) -> Guideline:
-    """The guideline that the settings name, as Markdown and as HTML.
-
-    Raises:
-        ConfigError: the file is missing, empty, or no UTF-8 text.
-    """
-    if settings.guidelines is None:
-        return _load_text(workspace, "guidelines", _bundled(), "heta-bench default")
-    return _load_text(workspace, "guidelines", workspace.root / settings.guidelines, settings.guidelines)
-
-
-def load_consent(workspace: Workspace, settings: CampaignSettings) -> Guideline | None:
-    """The text that raters have to agree to; None where the settings name none.
-
-    Raises:
-        ConfigError: the file is missing, empty, or no UTF-8 text.
-    """
-    if settings.consent is None:
-        return None
-    return _load_text(workspace, "consent", workspace.root / settings.consent, settings.consent)
+def pens_of(scale: ScalePart | None) -> tuple[Pen, ...]:
+    """The page's labels in the order of the legend; a single one where units are marked or not."""
+    if scale is None:
+        return (Pen("", _FILLS[1][0], "none"),)
+    grades = len(scale.grades)
+    # The look of `misleading` comes last and is left over where there is no such label.
+    fills, lines = [*_FILLS[grades], "#b5dcff"], [*_LINES[:grades], "underline wavy 2px #1f5f99"]
+    return tuple(Pen(name, fills[place], lines[place], place + 1) for place, name in enumerate(scale.names))
 
 
-def _load_text(workspace: Workspace, key: str, path: Path, name: str) -> Guideline:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{workspace.config}:campaign.{key}: {path} cannot be read as text ({error})") from None
-    if not text.strip():
-        raise ConfigError(f"{workspace.config}:campaign.{key}: {path} is empty; give a Markdown text")
-    return Guideline(name, text, render_guideline(text), content_hash(text))
-
-
-def _bundled() -> Path:
-    package = Path(str(files("heta_annotation")))
-    # In an installed wheel the folder lies inside the package, in a working copy beside it.
-    inside = package / "guidelines" / "default.md"
-    return inside if inside.exists() else package.parent / "guidelines" / "default.md"
-
-
-def render_guideline(text: str) -> str:
-    """Markdown as the HTML of Label Studio's instructions window; HTML inside the Markdown is shown as text."""
-    from markdown_it import MarkdownIt
-
-    # Label Studio strips styles and classes: how it looks stands in the page's own style sheet.
-    return f'<div dir="auto">{MarkdownIt("commonmark", {"html": False}).render(text)}</div>'
-
-
-def render_page(show: str | None) -> str:
+def render_page(show: str | None, marking: Marking = WORDS) -> str:
     """Label Studio's configuration of the labelling page.
 
     Args:
         show: what assisted raters see, `preselected` or `heat`; None on a blind page.
+        marking: what can be marked, and with which labels.
     """
-    return _render(_INSTRUCTION + (_ASSISTED[show] if show else ""))
+    scale = marking.scale
+    task = (_MARK if scale is None else _LABEL).format(unit=marking.unit)
+    shown = _ASSISTED[show].format(unit=marking.unit) if show else ""
+    if show == "preselected" and scale is not None:
+        shown += f" They are all marked as {scale.grades[0]}."
+    return render(task + shown, pens=_legend(marking))
 
 
-def render_adjudication() -> str:
-    """Label Studio's configuration of the page on which somebody decides what raters do not agree on."""
-    return _render(_ADJUDICATE, reason=REASON)
+def render_reveal(marking: Marking = WORDS) -> str:
+    """Label Studio's configuration of the page on which a rater revises the first answer."""
+    return render(_REVEAL, pens=_legend(marking))
 
 
-def render_feedback() -> str:
-    """Label Studio's configuration of the page that shows a rater how the practice went."""
-    return _render(_FEEDBACK, reason=REASON)
+def _legend(marking: Marking) -> tuple[Pen, ...]:
+    return pens_of(marking.scale) if marking.scale else ()
 
 
 def render_consent() -> str:
     """Label Studio's configuration of the page on which a rater agrees to take part, or does not."""
-    return str(_template("consent_page.xml.j2").render(passage=PASSAGE, consent=CONSENT, agree=AGREE, decline=DECLINE))
+    names = {"passage": PASSAGE, "consent": CONSENT, "agree": AGREE, "decline": DECLINE}
+    return str(page_template("consent_page.xml.j2").render(pens=pens_of(None), **names))
 
 
-def _render(instruction: str, reason: str = "") -> str:
-    return str(
-        _template("labelling_page.xml.j2").render(
-            instruction=instruction, units=UNITS, verdict=VERDICT, passage=PASSAGE, reason=reason, lines=LINES
-        )
-    )
+def render(instruction: str, **extra: object) -> str:
+    """The labelling page's template with what all its variants have in common."""
+    common = {"units": UNITS, "verdict": VERDICT, "passage": PASSAGE, "pen": PEN, "mark": pens_of(None)[0]}
+    variant = {"pens": (), "lanes": (), "reason": "", "only_shown": False}
+    return str(page_template("labelling_page.xml.j2").render(instruction=instruction, **common, **{**variant, **extra}))
 
 
 @cache
-def _template(name: str) -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def page_template(name: str, package: str = "heta_annotation.campaign") -> Any:
+    """A page's template from a package's folder `templates`, from where it can include those of a campaign's pages."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("heta_annotation.campaign"),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("heta_annotation.campaign")]),
         autoescape=True,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
@@ -157,56 +137,60 @@ def _template(name: str) -> Any:
     return environment.get_template(name)
 
 
-def page_data(item: Item, heat: Sequence[float] = ()) -> dict[str, Any]:
-    """The item as the page shows it: question, answer, passage, and one entry per unit.
+def page_data(item: Item, heat: Sequence[float] = (), marking: Marking = WORDS) -> dict[str, Any]:
+    """The item as the page shows it: question, answer, passage, and one entry per unit, or per unit and label.
 
     Args:
         item: what is labelled.
         heat: a value in [0, 1] for each unit, or empty for none.
+        marking: what can be marked, and with which labels.
     """
     styles = [f' style="border-bottom:3px solid rgba({_HEAT},{value:.2f})"' for value in heat]
-    texts = _unit_texts(item)
-    words = [_word(text, style) for text, style in zip(texts, styles or [""] * len(texts), strict=True)]
-    return _page(item, words, CANNOT_TELL, "I cannot tell from this text")
+    texts = unit_texts(item, marking)
+    pairs = list(zip(texts, styles or [""] * len(texts), strict=True))
+    scale = marking.scale
+    if scale is None:
+        words = [{"": f'<span class="w"{style}>{html.escape(text)}</span>'} for text, style in pairs]
+    else:
+        words = [
+            {
+                name: f'<span class="w p{number}"{style}>{html.escape(text)}</span>'
+                for number, name in enumerate(scale.names)
+            }
+            for text, style in pairs
+        ]
+    return item_data(item, words, (CANNOT_TELL, "I cannot tell from this text"), marking)
 
 
-def adjudication_data(item: Item, marks: Sequence[Collection[int]], cannot_tell: int) -> dict[str, Any]:
-    """The item as an adjudicator sees it: a line below each word for everybody who marked it.
+def unit_value(index: int, label: str = "") -> str:
+    """What Label Studio calls a unit, or a unit with one of several labels."""
+    return f"{index}:{label}" if label else str(index)
+
+
+def item_data(
+    item: Item, words: Sequence[Mapping[str, str]], verdict: tuple[str, str], marking: Marking
+) -> dict[str, Any]:
+    """What every page shows of an item.
 
     Args:
-        item: what is decided.
-        marks: marked units of each rater, in an order that tells nobody who they are.
-        cannot_tell: how many raters found no way to know the answer.
+        item: what is shown.
+        words: the HTML of each unit's words, one for each label that it can get.
+        verdict: value and text of the box below the text.
+        marking: what the units are.
     """
-    words = []
-    for index, text in enumerate(_unit_texts(item)):
-        by = [number for number, marked in enumerate(marks) if index in marked]
-        # The innermost line lies nearest to the word.
-        depths = [min(len(by) - 1 - place, LINES - 1) for place in range(len(by))]
-        lines = "".join(f'<span class="m m{n % LINES} d{depth}">' for n, depth in zip(by, depths, strict=True))
-        title = f' title="marked by {", ".join(f"rater {n + 1}" for n in by)}"' if by else ""
-        words.append(f'<span class="w"{title}>{lines}{html.escape(text)}{"</span>" * len(by)}</span>')
-    unsure = f" ({cannot_tell} raters could not tell)" if cannot_tell else ""
-    return _page(item, words, UNDECIDED, f"This cannot be decided from the text{unsure}")
-
-
-def _page(item: Item, words: Sequence[str], verdict: str, verdict_text: str) -> dict[str, Any]:
     shown = passage(item)
     return {
         "question": item.question,
         "answer": item.answer,
         "text": item.prompt[shown.start : shown.end],
-        UNITS: _unit_choices(item.prompt, shown, label_units(item), words),
-        f"{VERDICT}s": [{"value": verdict, "html": verdict_text, "hotkey": _NO_HOTKEY}],
+        UNITS: _unit_choices(item.prompt, shown, units_of(item, marking), words),
+        f"{VERDICT}s": [{"value": verdict[0], "html": verdict[1], "hotkey": NO_HOTKEY}],
     }
 
 
-def _unit_texts(item: Item) -> list[str]:
-    return [item.prompt[unit.start : unit.end] for unit in label_units(item)]
-
-
-def _word(text: str, style: str = "") -> str:
-    return f'<span class="w"{style}>{html.escape(text)}</span>'
+def unit_texts(item: Item, marking: Marking) -> list[str]:
+    """The text of each unit, in order."""
+    return [item.prompt[unit.start : unit.end] for unit in units_of(item, marking)]
 
 
 def passage(item: Item) -> Span:
@@ -215,12 +199,16 @@ def passage(item: Item) -> Span:
     return Span(segments[0].start, segments[-1].end)
 
 
-def _unit_choices(text: str, shown: Span, units: Sequence[Span], words: Sequence[str]) -> list[dict[str, str]]:
+def _unit_choices(
+    text: str, shown: Span, units: Sequence[Span], words: Sequence[Mapping[str, str]]
+) -> list[dict[str, str]]:
     choices = []
     for index, unit in enumerate(units):
         before = _plain(text[shown.start : unit.start]) if index == 0 else ""
         after = _plain(text[unit.end : units[index + 1].start if index + 1 < len(units) else shown.end])
-        choices.append({"value": str(index), "html": f"{before}{words[index]}{after}", "hotkey": _NO_HOTKEY})
+        # Of a unit's entries, one for each label, the style sheet shows one at a time.
+        for label, word in words[index].items():
+            choices.append({"value": unit_value(index, label), "html": f"{before}{word}{after}", "hotkey": NO_HOTKEY})
     return choices
 
 

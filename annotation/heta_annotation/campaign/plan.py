@@ -9,8 +9,9 @@ from typing import Any
 from heta.errors import HetaError
 from heta_annotation.campaign.attributions import choose_attributions
 from heta_annotation.campaign.controls import draw_gold, draw_practice, load_controls
+from heta_annotation.campaign.guideline import Guideline, load_consent, load_guideline
+from heta_annotation.campaign.marking import Marking
 from heta_annotation.campaign.outlines import Built, Outline, outline
-from heta_annotation.campaign.page import Guideline, load_consent, load_guideline
 from heta_annotation.campaign.queues import Place, Queue, make_queues
 from heta_annotation.campaign.settings import CampaignSettings, load_settings
 from heta_annotation.campaign.tasks import Entry, Frame, draw_items, task_uid, write_entry
@@ -52,6 +53,8 @@ class ArmPlan:
     write: Callable[[str], Entry] = field(repr=False)
     """The task of that uid as it is noted and sent: made anew each time, from the folder's files."""
     queues: tuple[Queue, ...]
+    revealed: Mapping[str, AttributionRecord] = field(default_factory=dict, repr=False)
+    """What is shown after the first answer, by item id; empty where nothing is."""
 
     @property
     def tasks(self) -> Sequence[LabelTask]:
@@ -79,6 +82,8 @@ class Plan:
     guideline: Guideline
     items: tuple[Outline, ...]
     """In the order in which raters get them."""
+    texts: Mapping[str, Item] = field(repr=False)
+    """Every item of the folder by id, read from its file when it is asked for."""
     items_there: int
     """How many the folder holds; more than `items` under a limit."""
     gold: frozenset[str]
@@ -133,7 +138,7 @@ def plan(workspace: Workspace) -> Plan:
     settings = load_settings(workspace)
     guideline, consent = load_guideline(workspace, settings), load_consent(workspace, settings)
     file = RecordFile(workspace.items, Item, attrgetter("id"))
-    there, problems = _read_items(file)
+    there, problems = _read_items(file, settings.marking)
     controls, wrong = load_controls(workspace, settings, file)
     practice, few = draw_practice(list(controls), settings, str(settings.controls))
     left = sorted(set(controls) - set(practice))
@@ -143,13 +148,13 @@ def plan(workspace: Workspace) -> Plan:
     labelled = tuple(item for item in items if item.units)
     attributions: Mapping[str, AttributionRecord] = {}
     lacking: list[str] = []
-    if "assisted" in settings.arms and labelled:
-        attributions, lacking = choose_attributions(workspace, settings, labelled)
+    if {"assisted", "reveal"} & set(settings.arms) and labelled:
+        attributions, lacking = choose_attributions(workspace, settings, {item.id: item.length for item in labelled})
     frame = Frame(
         settings=settings,
         campaign_hash=_campaign_hash(settings, (guideline, consent), items, gold),
         guideline_hash=guideline.hash,
-        isolation="organisation" if settings.assignment == "own" else "server",
+        isolation=settings.isolation,
         gold=gold,
         probability=probability,
     )
@@ -158,6 +163,7 @@ def plan(workspace: Workspace) -> Plan:
         campaign_hash=frame.campaign_hash,
         guideline=guideline,
         items=items,
+        texts=file,
         items_there=len(there),
         gold=gold,
         units=sum(item.units for item in items),
@@ -201,11 +207,11 @@ def _plan_arm(
     # An item without an attribution is named among the problems.
     shown = [item for item in outlines if arm == "blind" or item.id in attributions]
     uids = {item.id: task_uid(frame.campaign_hash, arm, item.id) for item in shown}
-
     item_of = {uid: item_id for item_id, uid in uids.items()}
 
     def write(uid: str) -> Entry:
         item_id = item_of[uid]
+        # In the arm `reveal` the first answer is blind.
         return write_entry(items[item_id], arm, frame, attributions[item_id] if arm == "assisted" else None)
 
     return ArmPlan(
@@ -222,21 +228,24 @@ def _plan_arm(
             settings,
             {uids[item.id]: item.row for item in shown},
         ),
+        revealed=attributions if arm == "reveal" else {},
     )
 
 
 def _sees(arm: Arm, settings: CampaignSettings) -> str:
     if arm == "blind":
         return "nothing of any attribution"
+    if arm == "reveal":
+        return f"nothing at first; then the heat of {settings.method}, with the first answer to revise"
     if settings.show == "heat":
         return f"the heat of {settings.method} below every unit, nothing marked"
     return f"the top {settings.share:.0%} of the units by {settings.method} (at least one) already marked"
 
 
-def _read_items(file: RecordFile[Item]) -> tuple[list[Outline], list[str]]:
+def _read_items(file: RecordFile[Item], marking: Marking) -> tuple[list[Outline], list[str]]:
     if not file.path.exists():
         return [], [f"{file.path}: no such file; `heta data build` makes it"]
-    items = [outline(item) for item in file.scan()]
+    items = [outline(item, marking) for item in file.scan()]
     problems = list(file.problems)
     if not items and not problems:
         problems = [f"{file.path}: holds no item"]
@@ -247,6 +256,11 @@ def _notes(settings: CampaignSettings, items: Sequence[Outline], there: int, gol
     notes = []
     if settings.kind == "simulated":
         notes.append("raters are simulated: none of these labels is human")
+    if settings.isolation == "trust":
+        notes.append(
+            "on your own server everybody can open everybody's projects, suggestions and answers: that the blind are "
+            "blind rests on trust (every label and the release say so: isolation trust)"
+        )
     rows = Counter(item.row for item in items)
     if twins := sum(1 for count in rows.values() if count > 1):
         whom = "a rater" if all(settings.overlap_of(a) == len(settings.raters_of(a)) for a in settings.arms) else "some"

@@ -1,5 +1,6 @@
 """How far a campaign is: per arm and rater, when it will be done, how raters agree, and who should be looked at."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,9 @@ from typing import Any
 
 from heta_annotation.campaign.consensus import find_consensus
 from heta_annotation.campaign.controls import load_controls
-from heta_annotation.campaign.ledger import Ledger, Rater, open_existing
+from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, open_existing
 from heta_annotation.campaign.pull import fetch_arm
-from heta_annotation.campaign.settings import load_settings
+from heta_annotation.campaign.settings import CampaignSettings
 from heta_annotation.campaign.standing import Standing
 from heta_annotation.quality.flags import Flag, flag_raters, proposes_pause
 from heta_annotation.quality.interval import Agreement, agreement
@@ -19,8 +20,12 @@ from heta_data.jsonl import read_records
 from heta_data.records import Arm, GoldLabels, Item, TokenLabels
 from heta_data.workspace import Workspace
 
+log = logging.getLogger(__name__)
+
 RATE_DAYS = 7
 """The pace of so many last days says when it will be done."""
+LEAST_HOURS = 1.0
+"""After less than this from the first answer on, there is no pace yet."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,8 @@ class ArmStatus:
     labels: int
     """Answers that count."""
     expected: int
+    revised: int
+    """Second answers, given after an attribution was shown; only in the arm `reveal`."""
     quarantined: int | None
     """None with a server that is down."""
     contested: tuple[str, ...]
@@ -84,7 +91,18 @@ def campaign_status(
     """
     with open_existing(workspace.ledger) as ledger:
         items = {item.id: item for item in read_records(workspace.items, Item)}
-        known, _ = load_controls(workspace, load_settings(workspace), items)
+        campaign = ledger.campaign()
+        if campaign is None:
+            return []  # only questions about methods were sent from here
+        if not ledger.arms():
+            raise CampaignChanged(f"{ledger.path}: the push did not finish: run `heta campaign push` again")
+        # As it was pushed: heta.toml may since have become another campaign's.
+        settings = CampaignSettings.model_validate(campaign.settings)
+        known: dict[str, GoldLabels] = {}
+        if settings.controls is not None:
+            known, problems = load_controls(workspace, settings, items)
+            for problem in problems:
+                log.warning("%s: nobody is held against it", problem)
         at = now or datetime.now(UTC)
         return [_arm_status(workspace, ledger, arm, connections.get(arm), items, known, at) for arm in ledger.arms()]
 
@@ -107,6 +125,8 @@ def _arm_status(
         edits = edits_by_others(ledger.raters(arm), [raw for raws in fetched.raws.values() for raw in raws])
     else:
         labels = _pulled(workspace, ledger, arm)
+    revised = [record for record in labels if record.round > 0]
+    labels = [record for record in labels if record.round == 0]
     overlaps = ledger.overlap(arm)
     dealt = Counter(record.task_uid for record in labels if not record.skipped)
     missing = sum(max(0, overlap - dealt[uid]) for uid, overlap in overlaps.items())
@@ -121,6 +141,7 @@ def _arm_status(
         complete=sum(dealt[uid] >= overlap for uid, overlap in overlaps.items()),
         labels=sum(record.answered for record in labels),
         expected=sum(overlaps.values()),
+        revised=sum(record.answered for record in revised),
         quarantined=quarantined,
         contested=tuple(item for item, found in find_consensus(labels).items() if found.outcome == "contested"),
         agreement=agreement(labels),
@@ -158,13 +179,13 @@ def edits_by_others(raters: Sequence[Rater], raws: Sequence[Mapping[str, Any]]) 
 
 
 def answers_a_day(labels: Sequence[TokenLabels], now: datetime) -> float | None:
-    """Answers a day over the last `RATE_DAYS`, or since the first one where that is less; None for less than two."""
+    """Answers a day over the last `RATE_DAYS`, or since the first one; None before there are two, and `LEAST_HOURS`."""
     moments = sorted(_moment(record.origin.created_at) for record in labels if record.origin is not None)
     since = now - timedelta(days=RATE_DAYS)
     recent = [moment for moment in moments if moment >= since]
     begin = recent[0] if recent and recent[0] == moments[0] else since
     days = (now - begin).total_seconds() / 86400
-    return round(len(recent) / days, 2) if len(recent) > 1 and days > 0 else None
+    return round(len(recent) / days, 1) if len(recent) > 1 and days * 24 >= LEAST_HOURS else None
 
 
 def _moment(written: str) -> datetime:

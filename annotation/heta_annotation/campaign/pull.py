@@ -65,7 +65,7 @@ def pull(workspace: Workspace, connections: Mapping[Arm, Connection]) -> Pulled:
     with workspace.lock(), open_existing(workspace.ledger) as ledger:
         campaign_hash, arms = _pushed_arms(ledger)
         require_servers(arms, connections)
-        before = {arm: {number for row in ledger.projects(arm) for number in ledger.seen(row.queue)} for arm in arms}
+        before = {arm: seen_before(ledger, arm) for arm in arms}
         items = open_items(workspace.items)
         kept = [r for r in _labels_there(workspace) if r.origin is None or r.campaign_hash != campaign_hash]
         fetched = []
@@ -81,9 +81,16 @@ def pull(workspace: Workspace, connections: Mapping[Arm, Connection]) -> Pulled:
         )
         refused = sorted((r for one in fetched for r in one.quarantined), key=lambda r: (r.arm, r.annotation))
         check_unchanged(ledger, [record for one in fetched for record in one.labels])
+        imported = imported_quarantine(workspace)
         write_records(workspace.labels, everything)
-        write_records(workspace.quarantine, refused)
+        write_records(workspace.quarantine, [*refused, *imported])
     return Pulled(pulled, len(everything))
+
+
+def seen_before(ledger: Ledger, arm: Arm) -> set[int]:
+    """Numbers of all of an arm's annotations that were ever pulled."""
+    rows = [*ledger.projects(arm), *ledger.projects(arm, "reveal")]
+    return {number for row in rows for number in ledger.seen(row.queue)}
 
 
 def check_unchanged(ledger: Ledger, labels: Sequence[TokenLabels]) -> None:
@@ -120,6 +127,13 @@ def _labels_there(workspace: Workspace) -> list[TokenLabels]:
     return list(read_records(workspace.labels, TokenLabels)) if workspace.labels.exists() else []
 
 
+def imported_quarantine(workspace: Workspace) -> list[QuarantinedAnnotation]:
+    """What imports have set aside: a pull writes its own part of `quarantine.jsonl` anew, and theirs stays."""
+    if not workspace.quarantine.exists():
+        return []
+    return [r for r in read_records(workspace.quarantine, QuarantinedAnnotation) if r.imported is not None]
+
+
 @dataclass(frozen=True)
 class Fetched:
     """One arm's annotations, read but not written anywhere."""
@@ -146,13 +160,13 @@ def fetch_arm(
     refused: list[QuarantinedAnnotation] = []
     raws: dict[str, tuple[dict[str, Any], ...]] = {}
     pages: list[int] = []
-    for row in ledger.projects(arm):
+    for row in [*ledger.projects(arm), *ledger.projects(arm, "reveal")]:
         client = CampaignClient(queue_connection(row.queue, connection, accounts))
         if row.number is None:  # pragma: no cover - callers take arms whose queues all have one
             raise IntegrityError(f"{ledger.path}: queue {row.queue} has no project")
         if not _page_is_ours(ledger, row.queue, row.number, client):
             pages.append(row.number)
-        answered, quarantined, raws[row.queue] = _fetch_queue(ledger, row, row.number, client, items)
+        answered, quarantined, raws[row.queue] = _fetch_queue(ledger, arm, row, row.number, client, items)
         labels += answered
         refused += quarantined
     return Fetched(arm, tuple(labels), tuple(refused), raws, tuple(pages))
@@ -175,17 +189,18 @@ def _page_is_ours(ledger: Ledger, queue: str, number: int, client: CampaignClien
 
 
 def _fetch_queue(
-    ledger: Ledger, row: Project, number: int, client: CampaignClient, items: Mapping[str, Item]
+    ledger: Ledger, arm: Arm, row: Project, number: int, client: CampaignClient, items: Mapping[str, Item]
 ) -> tuple[list[TokenLabels], list[QuarantinedAnnotation], tuple[dict[str, Any], ...]]:
-    raters = [rater for rater in ledger.raters(row.arm) if row.rater in (None, rater.pseudonym)]
-    agreed = {rater.pseudonym: ledger.standings.of(row.arm, rater.pseudonym).consent_version for rater in raters}
+    raters = [rater for rater in ledger.raters(arm) if row.rater in (None, rater.pseudonym)]
+    agreed = {rater.pseudonym: ledger.standings.of(arm, rater.pseudonym).consent_version for rater in raters}
     reader = Reader(
-        row.arm,
+        arm,
         client.connection.name,
         number,
         tasks=ledger.queue(row.queue),
         raters=raters,
         items=items,
+        phase=row.phase,
         consent={rater: version for rater, version in agreed.items() if version is not None},
     )
     answers: list[TokenLabels] = []

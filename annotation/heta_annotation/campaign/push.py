@@ -7,15 +7,16 @@ from functools import partial
 
 from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker, queue_connection, require_servers
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, check_open, open_existing
-from heta_annotation.campaign.logins import write_logins
+from heta_annotation.campaign.logins import make_accounts, write_logins
 from heta_annotation.campaign.page import render_page
 from heta_annotation.campaign.plan import ArmPlan, Plan, plan
 from heta_annotation.campaign.queue_push import Note, PushOptions, QueuePush, QueuePushed
 from heta_annotation.campaign.queues import Queue
+from heta_annotation.campaign.reveal import Reveal
 from heta_annotation.campaign.settings import email_of
 from heta_annotation.campaign.stages import Stages
 from heta_annotation.errors import LabelStudioError
-from heta_annotation.studio.accounts import Account, create_accounts, known_accounts
+from heta_annotation.studio.accounts import Account, known_accounts
 from heta_annotation.studio.connection import Connection
 from heta_data.records import Arm, content_hash
 from heta_data.workspace import Workspace
@@ -61,7 +62,8 @@ def push(
 
     Args:
         workspace: the campaign's folder.
-        connections: one running server for each arm, as `heta_annotation.studio.local.connect` gives them.
+        connections: a running server for each arm, as `heta_annotation.studio.local.connect` gives them: local ones of
+            their own or, where the settings say so, `external` for all.
         planned: the folder's plan, where it has been worked out already.
         options: batch size and patience.
         progress: called after every batch.
@@ -80,11 +82,12 @@ def push(
     with workspace.lock(), Ledger(workspace.ledger) as ledger:
         check_open(ledger)
         _check_unchanged(ledger, planned)
+        arms = [_ArmPush(workspace, ledger, planned, arm, connections[arm.arm], chosen) for arm in planned.arms]
+        for arm in arms:
+            # Before anything is noted: where an account cannot be had, raters can still be renamed.
+            arm.make_accounts()
         ledger.begin(planned.campaign_hash, planned.settings.model_dump(mode="json"), planned.guideline.text)
-        return [
-            _ArmPush(workspace, ledger, planned, arm, connections[arm.arm], chosen).run(progress)
-            for arm in planned.arms
-        ]
+        return [arm.run(progress) for arm in arms]
 
 
 def preview(workspace: Workspace, planned: Plan, connections: Mapping[Arm, Connection]) -> dict[Arm, int]:
@@ -103,13 +106,23 @@ def preview(workspace: Workspace, planned: Plan, connections: Mapping[Arm, Conne
         for arm in planned.arms:
             connection = connections[arm.arm]
             accounts = known_accounts(workspace, connection.name)
-            waiting[arm.arm] = sum(len(missing_uids(queue, planned, connection, accounts)) for queue in arm.queues)
+            queues = arm.queues if before is None else all_queues(before, arm)
+            waiting[arm.arm] = sum(len(missing_uids(queue, planned, connection, accounts)) for queue in queues)
     return waiting
+
+
+def all_queues(ledger: Ledger, arm: ArmPlan) -> list[Queue]:
+    """The planned queues, those of raters who came later, and what was added to either."""
+    queues = {queue.name: queue for queue in arm.queues}
+    for row in ledger.projects(arm.arm):
+        if row.rater is not None:
+            queues[row.queue] = Queue(row.queue, row.arm, (row.rater,), tuple(ledger.places(row.queue)), 1)
+    return list(queues.values())
 
 
 def missing_uids(queue: Queue, planned: Plan, connection: Connection, accounts: Mapping[str, Account]) -> Sequence[str]:
     """Tasks of a queue that its server does not hold. Asks the server, writes nothing."""
-    if queue.own and email_of(queue.raters[0]) not in accounts:
+    if queue.own and connection.local and email_of(queue.raters[0]) not in accounts:
         return queue.uids
     client = CampaignClient(queue_connection(queue.name, connection, accounts))
     project = client.find_project(marker(planned.campaign_hash, queue.name))
@@ -120,11 +133,17 @@ def missing_uids(queue: Queue, planned: Plan, connection: Connection, accounts: 
 def _check_connections(planned: Plan, connections: Mapping[Arm, Connection]) -> None:
     require_servers([arm.arm for arm in planned.arms], connections)
     used = [connections[arm.arm] for arm in planned.arms]
+    if planned.settings.server == "external":
+        if ours := [connection for connection in used if connection.local]:
+            raise LabelStudioError(
+                f'{ours[0].name} ({ours[0].url}): is a local server, and [campaign] says server = "external"'
+            )
+        return
     for connection in used:
         if connection.isolation != "server" or not connection.local:
             raise LabelStudioError(
                 f"{connection.name} ({connection.url}): an arm needs a local server of its own: projects on one "
-                "server hide nothing from each other, and raters' accounts are made on our own servers only"
+                'server hide nothing from each other; where trust is enough, say server = "external" under [campaign]'
             )
     if len({connection.url for connection in used}) < len(used):
         raise LabelStudioError(f"both arms on {used[0].url}: raters of one would see the other; start one server each")
@@ -138,9 +157,10 @@ def _check_unchanged(ledger: Ledger, planned: Plan) -> None:
         reasons = [f"[campaign] {', '.join(changed)}"] if changed else []
         if before.guideline != planned.guideline.text:
             reasons.append("the guideline")
+        what = " and ".join(reasons) or "the items, the gold items or the consent text"
         raise CampaignChanged(
-            f"campaign {before.hash} was pushed from here, and now {' and '.join(reasons) or 'the items'} differ: "
-            "change it back, or begin a new campaign in a new folder"
+            f"campaign {before.hash} was pushed from here, and now {what} differ: change it back, or begin a new "
+            "campaign in a new folder"
         )
 
 
@@ -166,14 +186,20 @@ class _ArmPush:
         self.oddities: list[str] = []
         self.noted: set[str] = set()
 
+    def make_accounts(self) -> None:
+        later = [r.pseudonym for r in self.ledger.raters(self.arm.arm) if r.pseudonym not in self.arm.raters]
+        own = self.planned.settings.assignment == "own"
+        self.accounts = make_accounts(self.workspace, self.connection, [*self.arm.raters, *later], own=own)
+
     def run(self, progress: Progress | None) -> ArmPushed:
         name = self.arm.arm
         if any(row.number is not None for row in self.ledger.projects(name)):
             # Something may be there already: see first whether all of it is what would be sent now.
             self._note(tuple(self.arm.items))
-        self.accounts = self._accounts()
+        self._note_raters()
         raters = {rater.pseudonym: rater for rater in self.ledger.raters(name)}
-        queues = self._queues()
+        queues = all_queues(self.ledger, self.arm)
+        reveal = Reveal(self.ledger, self.planned, self.arm, self._send, self._reach)
         stages = Stages(self.ledger, self.planned, name, self._send, self._reach)
         total = sum(len(queue.uids) for queue in queues)
         pushed: dict[str, QueuePushed] = {}
@@ -185,9 +211,12 @@ class _ArmPush:
             else:
                 tell = None if progress is None else partial(_tell, progress, name, done, total)
                 pushed[queue.name] = self._send(queue, self._page(queue), tell, self._note)
+                if name == "reveal" and (more := reveal.open(raters[queue.raters[0]])) is not None:
+                    pushed[f"{queue.name}/reveal"] = more
             done += len(queue.uids)
         self._note(tuple(self.arm.items))
-        logins = write_logins(self.workspace, self.connection, self._labelled_at(pushed), self.accounts)
+        sheet = "raters.csv" if self.connection.local else f"raters-{name}.csv"
+        logins = write_logins(self.workspace, self.connection, self._labelled_at(pushed), self.accounts, sheet)
         return ArmPushed(
             arm=name,
             url=self.connection.url,
@@ -226,34 +255,18 @@ class _ArmPush:
 
     def _labelled_at(self, pushed: Mapping[str, QueuePushed]) -> dict[str, int | None]:
         """E-mail -> project in which that rater labels; None for one who has several, one after the other."""
-        staged = self.planned.consent is not None or bool(self.planned.practice)
+        staged = self.planned.consent is not None or bool(self.planned.practice) or self.arm.arm == "reveal"
+        gone = self.ledger.standings.withdrawn(self.arm.arm)
         return {
             email_of(rater): None if staged else pushed[queue.name].project
-            for queue in self._queues()
+            for queue in all_queues(self.ledger, self.arm)
             for rater in queue.raters
-            if staged or queue.name in pushed
+            if rater not in gone and (staged or queue.name in pushed)
         }
 
-    def _queues(self) -> list[Queue]:
-        """The planned queues, those of raters who came later, and what was added to either."""
-        queues = {queue.name: queue for queue in self.arm.queues}
-        for row in self.ledger.projects(self.arm.arm):
-            uids = tuple(self.ledger.places(row.queue))
-            if row.rater is not None:
-                queues[row.queue] = Queue(row.queue, row.arm, (row.rater,), uids, 1)
-        return list(queues.values())
-
-    def _accounts(self) -> dict[str, Account]:
-        name = self.arm.arm
-        later = [rater.pseudonym for rater in self.ledger.raters(name) if rater.pseudonym not in self.arm.raters]
-        raters = [*self.arm.raters, *later]
-        emails = [email_of(pseudonym) for pseudonym in raters]
-        own = self.planned.settings.assignment == "own"
-        accounts = create_accounts(self.workspace, self.connection.name, emails, own=own)
-        for pseudonym in raters:
-            account = accounts[email_of(pseudonym)]
-            self.ledger.add_rater(Rater(name, pseudonym, self.planned.settings.kind, account.id))
-        return accounts
+    def _note_raters(self) -> None:
+        for email, account in self.accounts.items():
+            self.ledger.add_rater(Rater(self.arm.arm, email.partition("@")[0], self.planned.settings.kind, account.id))
 
     def _page(self, queue: Queue) -> ProjectPage:
         show = self.planned.settings.show if self.arm.arm == "assisted" else None
@@ -261,7 +274,7 @@ class _ArmPush:
             # The same in both arms: raters read it.
             title=self.planned.settings.name,
             marker=marker(self.planned.campaign_hash, queue.name),
-            label_config=render_page(show),
+            label_config=render_page(show, self.planned.settings.marking),
             instruction=self.planned.guideline.html,
             overlap=queue.overlap,
             show_predictions=show == "preselected",

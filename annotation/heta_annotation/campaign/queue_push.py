@@ -11,11 +11,12 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from heta_annotation.campaign.client import IMPORT_SECONDS, CampaignClient, ProjectPage, ProjectState, page_hash
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger
+from heta_annotation.campaign.queues import rater_of
 from heta_annotation.campaign.read_back import CountMismatch as CountMismatch
 from heta_annotation.campaign.read_back import Found, ReadBack
 from heta_annotation.campaign.transport import in_background
@@ -128,7 +129,7 @@ class QueuePush:
         else:
             project = self.client.find_project(page.marker)
             if project is None:
-                project, new = self.client.create_project(page), True
+                project, new = self.client.create_project(self._named(page)), True
                 shown = page_hash(self._state(project, page).label_config)
             self.ledger.set_project(self.queue, project, shown)
         if page_hash(self._state(project, page).label_config) != shown:
@@ -160,6 +161,11 @@ class QueuePush:
                 f"{len(removed)} tasks had been removed from project {project} in Label Studio (first: task "
                 f"{remotes[removed[0]]}, uid {removed[0]}); sent again, answers to them are gone from the server"
             )
+
+    def _named(self, page: ProjectPage) -> ProjectPage:
+        """Where everybody sees everybody's projects, the title says whose this one is."""
+        rater = None if self.client.connection.local else rater_of(self.queue)
+        return page if rater is None else replace(page, title=f"{rater}: {page.title}"[:50])
 
     def _settle(self, project: int) -> None:
         """Wait for batches that an earlier run sent and did not see arrive."""

@@ -14,8 +14,14 @@ from typing import Literal, NamedTuple
 from heta_annotation.campaign.settings import CampaignSettings
 from heta_data.records import Arm, LabelTask
 
-Phase = Literal["consent", "practice", "feedback", "label", "adjudicate"]
-"""What a queue is for: agreeing to take part, practising on known items, seeing how that went, labelling, deciding."""
+Phase = Literal["consent", "practice", "feedback", "label", "reveal", "adjudicate", "prefer", "answer"]
+"""What a queue is for: agreeing to take part, practising on known items, seeing how that went, labelling, revising what
+was labelled once an attribution is shown, deciding what others labelled differently; or a question about methods
+themselves, put to people who label nothing."""
+Asked = Literal["prefer", "answer"]
+"""A question about methods: which of two highlightings is better, and what the answer is by a method's top words."""
+Group = Arm | Asked
+"""Raters who do the same thing: those of an arm, or people who are asked one kind of question."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +29,8 @@ class Queue:
     """One Label Studio project: who labels there, and what."""
 
     name: str
-    """`blind/a01`, `blind/a01/practice` or, shared, `blind`; unique within the campaign."""
-    arm: Arm
+    """`blind/a01`, `blind/a01/practice`, `prefer/a95` or, shared, `blind`; unique within the campaign."""
+    arm: Group
     raters: tuple[str, ...]
     """Pseudonyms; one of them in a queue of a rater's own."""
     uids: tuple[str, ...]

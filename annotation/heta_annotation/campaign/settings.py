@@ -1,13 +1,16 @@
 """The table [campaign] of heta.toml: who labels what, and what assisted raters see."""
 
+import random
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from heta.records import TargetPolicy
+from heta_annotation.campaign.marking import Marking, Unit, marking_of
 from heta_data.raters import name_problems
-from heta_data.records import Arm
+from heta_data.records import Arm, Isolation, ScalePart
+from heta_data.scale import MISLEADING, LabelName
 from heta_data.workspace import Workspace
 
 ANCHORED = "anchored"
@@ -24,21 +27,32 @@ class CampaignSettings(BaseModel):
     name: Annotated[str, Field(min_length=3, max_length=40, pattern=r"^\S.*\S$")] = "campaign"
     """Raters read it, as the title of their project; Label Studio wants 3 characters."""
     arms: Annotated[tuple[Arm, ...], Field(min_length=1)] = ("blind", "assisted")
+    server: Literal["local", "external"] = "local"
+    """`local`: Label Studio on this machine, one for each arm, from `heta studio start`. `external`: a server of your
+    own for all arms, the one of LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY, where nobody is kept from seeing what others
+    do: isolation is `trust`."""
     kind: Literal["human", "simulated"] = "human"
     """Who the raters are. Goes into every label, and cannot be changed later."""
     raters: Raters = 3
-    """Raters per arm: a number (pseudonyms are then given), a list (one arm), or a list for each arm."""
+    """Raters per arm: a number (pseudonyms are then given), a list for each arm, or one list from which the seed draws
+    who is in which arm."""
     overlap: Annotated[int, Field(ge=1)] | None = None
     """Raters per item; none given: every rater of the arm labels every item."""
     assignment: Literal["own", "shared"] = "own"
-    """`own`: who labels what is drawn beforehand, in balanced blocks, and every rater has an organisation and a project
-    of their own. `shared`: an arm's raters share one project, and whoever comes first is served first."""
+    """`own`: who labels what is drawn beforehand, in balanced blocks, and every rater has a project of their own, on a
+    local server in an organisation of their own. `shared`: an arm's raters share one project, and whoever comes first
+    is served first."""
     controls: str | None = None
     """File of gold items beside heta.toml (JSON Lines of `GoldLabels`): items of the folder whose labels are known,
     hidden among the others; every rater gets them, in a shared project as many raters as any item gets."""
     gold_share: Annotated[float, Field(gt=0, le=0.5)] | None = None
     """Share of gold items in what a rater gets; none given: all that `controls` holds."""
-    unit: Literal["word"] = "word"
+    unit: Unit = "word"
+    """What can be marked: words, or whole sentences of evidence and distractor."""
+    labels: Annotated[tuple[LabelName, ...], Field(min_length=1, max_length=4)] = ("important",)
+    """One label: a unit is marked or not. Several: grades, the lowest first, of which a unit has one at most."""
+    misleading: bool = False
+    """Whether a unit can also be called misleading: it speaks for another answer."""
     method: Annotated[str, Field(min_length=1)] = "heta_fast"
     """Whose attribution assisted raters see."""
     model: str | None = None
@@ -50,7 +64,8 @@ class CampaignSettings(BaseModel):
     policy: TargetPolicy = "answer"
     """Which target was explained, as in [attribute]. Methods that use no model have none."""
     show: Literal["preselected", "heat"] = "preselected"
-    """The method's top units already marked, or a coloured line below every unit; never both."""
+    """The method's top units already marked, or a coloured line below every unit; never both. In the arm `reveal` it is
+    always the lines: what is marked there is the rater's own first answer."""
     share: Annotated[float, Field(gt=0, le=1)] = 0.15
     """Share of an item's units that is pre-selected, at least one unit."""
     consent: str | None = None
@@ -73,6 +88,22 @@ class CampaignSettings(BaseModel):
             raise ValueError("each arm once")
         return arms
 
+    @field_validator("unit", mode="before")
+    @classmethod
+    def _no_tokens(cls, unit: object) -> object:
+        if unit == "token":
+            raise ValueError("a token is a model's own, and labels are made for all models: take 'word' or 'sentence'")
+        return unit
+
+    @field_validator("labels")
+    @classmethod
+    def _each_label_once(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(labels)) < len(labels):
+            raise ValueError("each label once")
+        if MISLEADING in labels:
+            raise ValueError(f"{MISLEADING!r} is no grade; for it say misleading = true")
+        return labels
+
     @field_validator("raters", mode="before")
     @classmethod
     def _rater_forms(cls, value: object) -> object:
@@ -85,8 +116,8 @@ class CampaignSettings(BaseModel):
             return value
         lists = value if isinstance(value, Mapping) else {"": value}
         for arm, names in lists.items():
-            if arm not in ("", "blind", "assisted"):
-                raise ValueError(f"unknown arm {arm!r}; allowed: blind, assisted")
+            if arm not in ("", *get_args(Arm)):
+                raise ValueError(f"unknown arm {arm!r}; allowed: {', '.join(get_args(Arm))}")
             if not isinstance(names, list | tuple) or not names:
                 raise ValueError("expected a list of at least one pseudonym")
             for name in names:
@@ -103,17 +134,17 @@ class CampaignSettings(BaseModel):
         if not {"arms", "kind"} <= set(info.data):
             return value  # arms or kind are wrong themselves, and that is what the user is told
         arms, kind = info.data["arms"], info.data["kind"]
-        if isinstance(value, tuple) and len(arms) > 1:
-            raise ValueError('two arms need a list each, e.g. raters = {blind = ["a01"], assisted = ["a02"]}')
+        if isinstance(value, tuple) and len(value) < len(arms):
+            raise ValueError(f"{len(value)} raters cannot be drawn into {len(arms)} arms")
         if isinstance(value, dict) and set(value) != set(arms):
             raise ValueError(f"lists for {', '.join(value)}, but the arms are {', '.join(arms)}")
         for arm in arms:
-            for name in _names(value, arms, kind, arm):
+            for name in _names(value, arms, kind, arm, seed=0):
                 # At once and not at the release, when the labels are made and the name cannot be changed any more.
                 if problems := name_problems(name, kind):
                     raise ValueError(f"rater {name!r} {'; '.join(problems)}")
-                if arm == "blind" and name.startswith(ANCHORED):
-                    raise ValueError(f"{name!r} follows a suggestion, and the blind arm has none")
+                if name.startswith(ANCHORED) and not (isinstance(value, dict) and arm == "assisted"):
+                    raise ValueError(f"{name!r} follows a suggestion: name it under assisted = [...]")
         return value
 
     @field_validator("overlap", mode="after")
@@ -122,33 +153,52 @@ class CampaignSettings(BaseModel):
         if overlap is None or not {"arms", "kind", "raters"} <= set(info.data):
             return overlap
         for arm in info.data["arms"]:
-            names = _names(info.data["raters"], info.data["arms"], info.data["kind"], arm)
+            names = _names(info.data["raters"], info.data["arms"], info.data["kind"], arm, seed=0)
             if overlap > len(names):
                 raise ValueError(f"arm {arm} has {len(names)} raters")
         return overlap
 
     @model_validator(mode="after")
     def _stages_need_queues_of_their_own(self) -> Self:
-        if self.assignment == "shared" and (self.consent is not None or self.practice):
-            raise ValueError('consent and practice need assignment = "own": in a shared project nobody can be kept out')
+        if self.assignment == "shared" and (self.consent is not None or self.practice or "reveal" in self.arms):
+            raise ValueError(
+                'consent, practice and the arm reveal need assignment = "own": a shared project keeps nobody out'
+            )
         if self.practice and self.controls is None:
             raise ValueError("practice needs gold items: name their file as `controls`")
         return self
 
+    @property
+    def marking(self) -> Marking:
+        """What raters mark, and with which labels."""
+        plain = len(self.labels) == 1 and not self.misleading
+        return marking_of(self.unit, None if plain else ScalePart(grades=self.labels, misleading=self.misleading))
+
     def raters_of(self, arm: Arm) -> tuple[str, ...]:
         """Pseudonyms of an arm's raters. Numbered ones go on from arm to arm: nobody labels in two."""
-        return _names(self.raters, self.arms, self.kind, arm)
+        return _names(self.raters, self.arms, self.kind, arm, self.seed)
+
+    @property
+    def isolation(self) -> Isolation:
+        """What keeps raters from seeing more than they should."""
+        if self.server == "external":
+            return "trust"
+        return "organisation" if self.assignment == "own" else "server"
 
     def overlap_of(self, arm: Arm) -> int:
         """Raters per item in that arm."""
         return self.overlap or len(self.raters_of(arm))
 
 
-def _names(raters: Raters, arms: Sequence[Arm], kind: str, arm: Arm) -> tuple[str, ...]:
+def _names(raters: Raters, arms: Sequence[Arm], kind: str, arm: Arm, seed: int) -> tuple[str, ...]:
     if isinstance(raters, dict):
         return raters[arm]
     if isinstance(raters, tuple):
-        return raters
+        if len(arms) == 1:
+            return raters
+        drawn = sorted(raters)
+        random.Random(f"arms:{seed}").shuffle(drawn)  # noqa: S311 - a reproducible draw, no secret
+        return tuple(sorted(drawn[list(arms).index(arm) :: len(arms)]))
     first = 1 + raters * list(arms).index(arm)
     return tuple(f"{_PREFIX[kind]}{number:02d}" for number in range(first, first + raters))
 

@@ -7,7 +7,7 @@ made, and none of it says anything about people.
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,15 +16,18 @@ from heta.records import Span
 from heta.words import segment_words
 from heta_annotation.campaign.client import CampaignClient, queue_connection, require_servers
 from heta_annotation.campaign.ledger import Ledger, Project, Pushed, Rater, open_existing
+from heta_annotation.campaign.marking import WORDS, Marking, marking_of_task, units_of
+from heta_annotation.campaign.page import AGREE, CONSENT, PASSAGE
+from heta_annotation.campaign.queues import Phase
 from heta_annotation.campaign.settings import ANCHORED
-from heta_annotation.campaign.tasks import units_region
+from heta_annotation.campaign.tasks import regions
 from heta_annotation.studio.accounts import Account, known_accounts
 from heta_annotation.studio.connection import Connection
-from heta_data.compose import label_units
 from heta_data.jsonl import read_records
 from heta_data.records import Arm, Item, LabelTask
 from heta_data.workspace import Workspace
 
+PHASES: tuple[Phase, ...] = ("consent", "practice", "label", "reveal")
 Progress = Callable[[Arm, int, int], None]
 """Told (arm, labels given, labels to give) after every label."""
 
@@ -106,14 +109,14 @@ class _Arm:
         accounts = known_accounts(self.workspace, self.connection.name)
         todo: list[_Label] = []
         present = 0
-        for row in self.ledger.projects(self.arm):
+        rows = [row for phase in PHASES for row in self.ledger.projects(self.arm, phase)]
+        for row in rows:
             mine = [rater for name, rater in raters.items() if row.rater in (None, name)]
             missing, done = self._missing(row, mine, accounts)
             todo += missing
             present += done
         for given, label in enumerate([] if dry_run else todo, start=1):
-            marks, seconds = answer(items[label.pushed.task.item_id], label.rater, label.pushed.task, seed)
-            result: list[dict[str, Any]] = [units_region(marks)] if marks else []
+            result, seconds = _result(label, items, seed)
             client = CampaignClient(replace(self.connection, token=accounts[label.rater.email].token))
             client.annotate(label.pushed.remote or 0, result, seconds=seconds, parent_prediction=label.parent)
             if progress is not None:
@@ -136,7 +139,7 @@ class _Arm:
         for rater, pushed in assign(raters, list(self.ledger.tasks(row.queue).values()), own=row.rater is not None):
             if (pushed.remote, rater.account) not in done:
                 parent = predictions[pushed.remote or 0][0]["id"] if _anchored([rater]) else None
-                missing.append(_Label(rater, pushed, parent))
+                missing.append(_Label(row.phase, rater, pushed, parent))
         return missing, len(done)
 
 
@@ -144,10 +147,23 @@ class _Arm:
 class _Label:
     """A label to give."""
 
+    phase: Phase
     rater: Rater
     pushed: Pushed
     parent: int | None
     """The prediction it begins from."""
+
+
+def _result(label: _Label, items: Mapping[str, Item], seed: int) -> tuple[list[dict[str, Any]], float]:
+    """Regions and seconds: scripts agree to everything, and stay with their first answer when they see more."""
+    if label.phase == "consent":
+        value = {"choices": [AGREE]}
+        return [{"from_name": CONSENT, "to_name": PASSAGE, "type": "choices", "value": value}], 10.0
+    item, task = items[label.pushed.task.item_id], label.pushed.task
+    marks, seconds = answer(item, label.rater, task, seed)
+    if label.phase == "reveal":
+        return list(label.pushed.content["predictions"][0]["result"]), round(seconds / 2, 1)
+    return regions(levels_of(item, marks, task), task.scale), seconds
 
 
 def _anchored(raters: list[Rater]) -> bool:
@@ -174,8 +190,9 @@ def answer(item: Item, rater: Rater, task: LabelTask, seed: int) -> tuple[tuple[
     """
     draw = random.Random(f"{seed}:{rater.pseudonym}:{item.id}")  # noqa: S311 - a reproducible script, no secret
     style = style_of(rater.pseudonym, seed)
-    units = label_units(item)
-    answers, evidence = answer_units(item)
+    marking = marking_of_task(task)
+    units = units_of(item, marking)
+    answers, evidence = answer_units(item, marking)
     marks = set()
     for index in range(len(units)):
         if index in answers:
@@ -189,8 +206,17 @@ def answer(item: Item, rater: Rater, task: LabelTask, seed: int) -> tuple[tuple[
             marks.add(index)
     if _anchored([rater]) and task.suggestion is not None:
         marks |= {index for index in task.suggestion.selected if draw.random() < 0.8}
-    words = len(units) + len(segment_words(item.question))
+    words = len(units_of(item)) + len(segment_words(item.question))
     return tuple(sorted(marks)), round(words * style.pace + 1.5 * len(marks) + 2.0 * draw.random(), 1)
+
+
+def levels_of(item: Item, marks: Iterable[int], task: LabelTask) -> dict[int, int]:
+    """A level for each mark: the answer's units get the highest, others of the evidence the lowest, and what is marked
+    in the distractor is misleading where the page has that label.
+    """
+    answers, evidence = answer_units(item, marking_of_task(task))
+    highest, astray = (len(task.scale.grades), -1 if task.scale.misleading else 1) if task.scale else (1, 1)
+    return {index: highest if index in answers else 1 if index in evidence else astray for index in marks}
 
 
 def style_of(pseudonym: str, seed: int) -> Style:
@@ -205,13 +231,22 @@ def style_of(pseudonym: str, seed: int) -> Style:
     )
 
 
-def answer_units(item: Item) -> tuple[set[int], set[int]]:
-    """Unit indices of the answer's words in the evidence, and of all words of the evidence.
+def answer_units(item: Item, marking: Marking = WORDS) -> tuple[set[int], set[int]]:
+    """Indices of the units of the evidence that hold the answer, and of all units of the evidence.
 
     The answer is looked for as a run of words, without regard to case; where it does not stand there, every word of
     the evidence that the question also has is taken instead.
     """
-    units = label_units(item)
+    words, evidence = _answer_words(item), item.spans("evidence")
+    units = list(enumerate(units_of(item, marking)))
+    return (
+        {index for index, unit in units if any(unit.overlaps(word) for word in words)},
+        {index for index, unit in units if any(s.start < unit.end and unit.start < s.end for s in evidence)},
+    )
+
+
+def _answer_words(item: Item) -> list[Span]:
+    units = units_of(item)
     segments = [Span(segment.start, segment.end) for segment in item.spans("evidence")]
     evidence = [index for index, unit in enumerate(units) if any(segment.overlaps(unit) for segment in segments)]
     words = [item.prompt[units[index].start : units[index].end].casefold() for index in evidence]
@@ -223,7 +258,7 @@ def answer_units(item: Item) -> tuple[set[int], set[int]]:
     if not found:
         asked = set(_words(item.question))
         found = {index for index, word in zip(evidence, words, strict=True) if word in asked}
-    return found, set(evidence)
+    return [units[index] for index in found]
 
 
 def _words(text: str) -> list[str]:

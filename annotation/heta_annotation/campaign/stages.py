@@ -11,22 +11,21 @@ from typing import Any
 
 from heta_annotation.campaign.answers import Reader, plain_annotation
 from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker
+from heta_annotation.campaign.comparison import feedback_data, render_feedback
 from heta_annotation.campaign.consensus import marked, mean_f1
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater
+from heta_annotation.campaign.marking import Marking, units_of
 from heta_annotation.campaign.page import (
     AGREE,
     CONSENT,
-    adjudication_data,
     page_data,
     render_consent,
-    render_feedback,
     render_page,
 )
 from heta_annotation.campaign.plan import Plan
 from heta_annotation.campaign.queue_push import QueuePushed
 from heta_annotation.campaign.queues import Phase, Queue
 from heta_annotation.campaign.tasks import Entry
-from heta_data.compose import label_units
 from heta_data.jsonl import dump_line
 from heta_data.records import Arm, Item, LabelTask, SpanPart, TokenLabels, content_hash
 
@@ -94,14 +93,19 @@ class Stages:
     def _practised(self, rater: Rater) -> dict[str, TokenLabels]:
         """The rater's answers to practice items, by item id."""
         items = {item.id: item for item in self.planned.practice}
+        marking = self.planned.settings.marking
         tasks = [self._task(item) for item in self.planned.practice]
         entries = [
-            Entry(task.uid, dump_line(task), {"data": {"uid": task.uid, **page_data(items[task.item_id])}})
+            Entry(
+                task.uid,
+                dump_line(task),
+                {"data": {"uid": task.uid, **page_data(items[task.item_id], marking=marking)}},
+            )
             for task in tasks
         ]
         self.ledger.add_tasks(self.arm, entries, "practice")
         queue = self._queue(rater, "practice", [task.uid for task in tasks])
-        page = self._page(queue, "practice", render_page(None), self.planned.guideline.html)
+        page = self._page(queue, "practice", render_page(None, marking), self.planned.guideline.html)
         project = self.send(queue, page).project
         reader = Reader(self.arm, "", project, tasks=self.ledger.tasks(queue.name), raters=[rater], items=items)
         found: dict[str, TokenLabels] = {}
@@ -124,12 +128,12 @@ class Stages:
         uids = []
         for item in self.planned.practice:
             uid = self._uid("feedback", rater.pseudonym, item.id)
-            data = adjudication_data(item, [marked(answers[item.id]), self._known(item)], 0)
+            data = feedback_data(item, marked(answers[item.id]), self._known(item), self._unit)
             content = {"data": {"uid": uid, **data}}
             self.ledger.add_page(self.arm, "feedback", uid, content)
             uids.append(uid)
         queue = self._queue(rater, "feedback", uids)
-        self.send(queue, self._page(queue, "your practice", render_feedback(), self.planned.guideline.html))
+        self.send(queue, self._page(queue, "your practice", render_feedback(self._unit), self.planned.guideline.html))
 
     def _task(self, item: Item) -> LabelTask:
         task = self.planned.arms[0].tasks[0]
@@ -138,13 +142,18 @@ class Stages:
                 "uid": self._uid("practice", item.id),
                 "item_id": item.id,
                 "arm": self.arm,
-                "units": tuple(SpanPart(start=unit.start, end=unit.end) for unit in label_units(item)),
+                "units": tuple(SpanPart(start=unit.start, end=unit.end) for unit in units_of(item, self._unit)),
                 "gold": True,
                 "overlap": 1,
                 "inclusion_probability": 1.0,
                 "suggestion": None,
             }
         )
+
+    @property
+    def _unit(self) -> Marking:
+        """Words or sentences; the feedback shows marks, and no labels."""
+        return Marking(self.planned.settings.marking.segmentation)
 
     def _queue(self, rater: Rater, phase: Phase, uids: list[str]) -> Queue:
         return Queue(f"{self.arm}/{rater.pseudonym}/{phase}", self.arm, (rater.pseudonym,), tuple(uids), 1, phase)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from heta_data.records import Arm
+from heta_annotation.campaign.queues import Group
 
 WITHDRAWN = "withdrawn"
 """Stands in place of the hash of an answer that was taken back."""
@@ -30,7 +30,7 @@ class Standings:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._db = database
 
-    def of(self, arm: Arm, rater: str) -> Standing:
+    def of(self, arm: Group, rater: str) -> Standing:
         """One rater's standing; all None for one of whom nothing is known."""
         consent = self._row("SELECT version, agreed FROM consent", arm, rater) or (None, None)
         practice = self._row("SELECT score, passed FROM practice", arm, rater) or (None, None)
@@ -43,24 +43,24 @@ class Standings:
             withdrawn_at=withdrawal[0],
         )
 
-    def note_consent(self, arm: Arm, rater: str, version: str, *, agreed: bool) -> None:
+    def note_consent(self, arm: Group, rater: str, version: str, *, agreed: bool) -> None:
         """The rater's answer to the consent page; a later answer replaces an earlier one."""
         self._db.execute(
             "INSERT OR REPLACE INTO consent VALUES (?, ?, ?, ?, ?)", (arm, rater, version, int(agreed), now())
         )
 
-    def note_practice(self, arm: Arm, rater: str, score: float, *, passed: bool) -> None:
+    def note_practice(self, arm: Group, rater: str, score: float, *, passed: bool) -> None:
         """How the practice went; `passed` may also be the lead's decision."""
         self._db.execute(
             "INSERT OR REPLACE INTO practice VALUES (?, ?, ?, ?, ?)", (arm, rater, score, int(passed), now())
         )
 
-    def withdrawn(self, arm: Arm) -> frozenset[str]:
+    def withdrawn(self, arm: Group) -> frozenset[str]:
         """Who has withdrawn from an arm."""
         rows = self._db.execute("SELECT pseudonym FROM withdrawal WHERE arm = ?", (arm,))
         return frozenset(row[0] for row in rows)
 
-    def withdraw(self, arm: Arm, rater: str, account: int) -> None:
+    def withdraw(self, arm: Group, rater: str, account: int) -> None:
         """The rater takes all answers back: what they answered is erased from the snapshots, that they did is kept."""
         queue = f"{arm}/{rater}"
         self._db.execute("BEGIN IMMEDIATE")
@@ -83,7 +83,7 @@ class Standings:
             self._db.execute("ROLLBACK")
             raise
 
-    def _row(self, query: str, arm: Arm, rater: str) -> tuple[Any, ...] | None:
+    def _row(self, query: str, arm: Group, rater: str) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self._db.execute(
             f"{query} WHERE arm = ? AND pseudonym = ?", (arm, rater)
         ).fetchone()

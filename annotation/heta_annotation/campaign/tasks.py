@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heta.records import Span
-from heta.words import SEGMENTATION, project
-from heta_annotation.campaign.page import PASSAGE, UNITS, page_data
+from heta.words import project
+from heta_annotation.campaign.marking import WORDS, Marking, marking_of_task, units_of
+from heta_annotation.campaign.page import PASSAGE, PEN, UNITS, page_data, unit_value
 from heta_annotation.campaign.settings import CampaignSettings
-from heta_data.compose import label_units
 from heta_data.jsonl import dump_line
 from heta_data.records import (
     Arm,
@@ -22,6 +22,7 @@ from heta_data.records import (
     Item,
     LabelTask,
     Row,
+    ScalePart,
     SpanPart,
     SuggestionPart,
     canonical_json,
@@ -85,7 +86,7 @@ class Entry(NamedTuple):
 
 def build_task(item: Item, arm: Arm, frame: Frame, attribution: AttributionRecord | None = None) -> LabelTask:
     """The item as a task of one arm; `attribution` is what assisted raters see, and None in the blind arm."""
-    units = tuple(SpanPart(start=unit.start, end=unit.end) for unit in label_units(item))
+    units = tuple(SpanPart(start=unit.start, end=unit.end) for unit in units_of(item, frame.settings.marking))
     return _bare_task(item, arm, frame, attribution).model_copy(update={"units": units})
 
 
@@ -95,7 +96,7 @@ def write_entry(item: Item, arm: Arm, frame: Frame, attribution: AttributionReco
     The units are put into the text: hundreds of objects made only to be written would take longer than all the rest.
     """
     task = _bare_task(item, arm, frame, attribution)
-    units = ",".join([f'{{"start":{start},"end":{end}}}' for start, end in label_units(item)])
+    units = ",".join([f'{{"start":{start},"end":{end}}}' for start, end in units_of(item, frame.settings.marking)])
     record = dump_line(task).replace('"units":[]', f'"units":[{units}]', 1)
     return Entry(task.uid, record, payload(item, task, attribution))
 
@@ -108,7 +109,7 @@ def _bare_task(item: Item, arm: Arm, frame: Frame, attribution: AttributionRecor
         item_id=item.id,
         arm=arm,
         units=(),
-        segmentation=SEGMENTATION,
+        segmentation=settings.marking.segmentation,
         gold=gold,
         overlap=len(settings.raters_of(arm)) if gold and settings.assignment == "own" else settings.overlap_of(arm),
         inclusion_probability=1.0 if gold else frame.probability,
@@ -116,12 +117,14 @@ def _bare_task(item: Item, arm: Arm, frame: Frame, attribution: AttributionRecor
         guideline_hash=frame.guideline_hash,
         campaign_hash=frame.campaign_hash,
         suggestion=suggest_units(item, attribution, settings) if attribution is not None else None,
+        scale=settings.marking.scale,
     )
 
 
-def unit_scores(item: Item, attribution: AttributionRecord) -> NDArray[np.float64]:
+def unit_scores(item: Item, attribution: AttributionRecord, marking: Marking = WORDS) -> NDArray[np.float64]:
     """Scores of the item's label units, `[unit]`: the highest score of the tokens that overlap each (`max`)."""
-    return _unit_scores(item.prompt, attribution.starts, attribution.ends, attribution.scores, label_units(item))
+    units = units_of(item, marking)
+    return _unit_scores(item.prompt, attribution.starts, attribution.ends, attribution.scores, units)
 
 
 @lru_cache(maxsize=8)
@@ -147,17 +150,25 @@ def suggest_units(item: Item, attribution: AttributionRecord, settings: Campaign
     Heat is the score above zero over the item's highest; where no score is above zero there is none to show, and
     every unit is equal.
     """
-    scores = unit_scores(item, attribution)
+    scores = unit_scores(item, attribution, settings.marking)
     source = {"method": attribution.method, "model": attribution.model, "config_hash": attribution.config_hash}
     if settings.show == "heat":
         mass = np.clip(scores, 0.0, None)
         highest = float(mass.max())
         return SuggestionPart(**source, heat=tuple((mass / highest if highest else mass).round(4).tolist()))
-    count = max(1, int(settings.share * len(scores) + 0.5))
-    generator = random.Random(f"ties:{settings.seed}:{item.id}")  # noqa: S311 - a reproducible draw, no secret
+    return SuggestionPart(**source, selected=top_units(item, scores, settings.share, settings.seed))
+
+
+def top_units(item: Item, scores: NDArray[np.float64], share: float, seed: int) -> tuple[int, ...]:
+    """Indices of the units with the highest scores, sorted: `share` of the item's units, rounded, at least one.
+
+    Among equal scores at the edge the seed draws; the draw is the item's, so that equal scores give equal units.
+    """
+    count = max(1, int(share * len(scores) + 0.5))
+    generator = random.Random(f"ties:{seed}:{item.id}")  # noqa: S311 - a reproducible draw, no secret
     draw = [generator.random() for _ in scores]
     ranked = sorted(range(len(scores)), key=lambda index: (-scores[index], draw[index]))
-    return SuggestionPart(**source, selected=tuple(sorted(ranked[:count])))
+    return tuple(sorted(ranked[:count]))
 
 
 def model_version(suggestion: SuggestionPart) -> str:
@@ -171,16 +182,16 @@ def payload(item: Item, task: LabelTask, attribution: AttributionRecord | None =
     The prediction's score is the share of the method's mass (scores above zero) on the pre-selected units; with heat
     the prediction is empty, so that nothing is marked, and names the method with score 1.
     """
-    suggestion = task.suggestion
-    data = {"uid": task.uid, **page_data(item, suggestion.heat if suggestion else ())}
+    suggestion, marking = task.suggestion, marking_of_task(task)
+    data = {"uid": task.uid, **page_data(item, suggestion.heat if suggestion else (), marking)}
     if suggestion is None or attribution is None:
         return {"data": data}
     score, result = 1.0, []
     if suggestion.selected:
-        mass = np.clip(unit_scores(item, attribution), 0.0, None)
+        mass = np.clip(unit_scores(item, attribution, marking), 0.0, None)
         total = float(mass.sum())
         score = round(float(mass[list(suggestion.selected)].sum()) / total, 6) if total else 0.0
-        result = [units_region(suggestion.selected)]
+        result = regions(dict.fromkeys(suggestion.selected, 1), task.scale)
     return {
         "data": data,
         "predictions": [{"model_version": model_version(suggestion), "score": score, "result": result}],
@@ -189,12 +200,22 @@ def payload(item: Item, task: LabelTask, attribution: AttributionRecord | None =
 
 def units_region(marked: Iterable[int]) -> dict[str, Any]:
     """Label Studio's region for marked units."""
-    return {
-        "from_name": UNITS,
-        "to_name": PASSAGE,
-        "type": "choices",
-        "value": {"choices": [str(index) for index in marked]},
-    }
+    return choices_region(UNITS, [unit_value(index) for index in marked])
+
+
+def regions(levels: Mapping[int, int], scale: ScalePart | None) -> list[dict[str, Any]]:
+    """Label Studio's regions for units with their levels on the scale; without a scale every level is a mark."""
+    if not levels:
+        return []
+    if scale is None:
+        return [units_region(levels)]
+    marked = [unit_value(index, scale.name(level)) for index, level in levels.items()]
+    return [choices_region(PEN, [scale.grades[0]]), choices_region(UNITS, marked)]
+
+
+def choices_region(name: str, choices: Sequence[str]) -> dict[str, Any]:
+    """Label Studio's region for what is chosen of the control `name`."""
+    return {"from_name": name, "to_name": PASSAGE, "type": "choices", "value": {"choices": list(choices)}}
 
 
 def fingerprint(content: Mapping[str, Any]) -> str:

@@ -72,16 +72,12 @@ def _request(sdk: "LabelStudio", path: str, method: str, **given: Any) -> Any:
     from label_studio_sdk.core.api_error import ApiError
 
     response: httpx.Response = sdk._client_wrapper.httpx_client.request(path, method=method, **given)
+    # Response and stream hold each other: without this, megabytes of pages wait for the collector of such cycles.
+    response.stream = httpx.ByteStream(b"")
+    if 200 <= response.status_code < 300:
+        return response.json()
     try:
         body = response.json()
     except ValueError:
-        body = None
-    # Response and stream hold each other: without this, megabytes of pages wait for the collector of such cycles.
-    response.stream = httpx.ByteStream(b"")
-    if body is None or not 200 <= response.status_code < 300:
-        raise ApiError(
-            status_code=response.status_code,
-            headers=dict(response.headers),
-            body=body if isinstance(body, dict) else response.text,
-        )
-    return body
+        body = response.text
+    raise ApiError(status_code=response.status_code, headers=dict(response.headers), body=body)

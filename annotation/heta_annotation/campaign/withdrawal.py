@@ -5,16 +5,21 @@ What was already published in a release cannot be taken back by us; releases mad
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from heta_annotation.campaign.answers import QuarantinedAnnotation
 from heta_annotation.campaign.client import CampaignClient, queue_connection, require_servers
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, open_existing
 from heta_annotation.campaign.pull import labels_digest
+from heta_annotation.campaign.queues import Asked, Group, Phase
 from heta_annotation.studio.accounts import known_accounts
 from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import read_records, write_records
-from heta_data.records import Arm, TokenLabels
+from heta_data.opinions import Opinion
+from heta_data.records import TokenLabels
 from heta_data.workspace import Workspace
+
+PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
 @dataclass(frozen=True)
@@ -22,21 +27,29 @@ class Withdrawal:
     """What was erased."""
 
     rater: str
-    arm: Arm
+    arm: Group
+    """Or the kind of question that the rater was asked."""
     labels: int
     """Lines of labels.jsonl."""
     quarantined: int
     """Lines of quarantine.jsonl."""
+    opinions: int
+    """Lines of opinions.jsonl."""
     annotations: int
     """Annotations on the server."""
 
+    @property
+    def was_asked(self) -> bool:
+        """Whether the rater was asked about methods, and labelled nothing."""
+        return self.arm in get_args(Asked)
 
-def withdraw(workspace: Workspace, connections: Mapping[Arm, Connection], pseudonym: str) -> Withdrawal:
+
+def withdraw(workspace: Workspace, connections: Mapping[Group, Connection], pseudonym: str) -> Withdrawal:
     """Erase everything that a rater answered, and keep that somebody of that pseudonym has withdrawn. Repeatable.
 
     Args:
         workspace: the campaign's folder.
-        connections: the rater's arm's server, at least.
+        connections: the server of the rater's arm at least, or of the questions that the rater was asked.
         pseudonym: who withdraws.
 
     Raises:
@@ -48,7 +61,7 @@ def withdraw(workspace: Workspace, connections: Mapping[Arm, Connection], pseudo
         campaign = ledger.campaign()
         projects = [
             (row.queue, row.number)
-            for phase in ("consent", "practice", "feedback", "label")
+            for phase in PHASES
             for row in ledger.projects(rater.arm, phase)
             if row.rater in (None, pseudonym) and row.number is not None
         ]
@@ -66,14 +79,27 @@ def withdraw(workspace: Workspace, connections: Mapping[Arm, Connection], pseudo
                 ledger.amend_closing(labels_digest(r for r in left if r.campaign_hash == campaign_hash and r.origin))
         if workspace.quarantine.exists():
             refused = list(read_records(workspace.quarantine, QuarantinedAnnotation))
-            others = [record for record in refused if (record.arm, record.rater) != (rater.arm, pseudonym)]
+            mine = (rater.arm, pseudonym, None)
+            others = [record for record in refused if (record.arm, record.rater, record.imported) != mine]
             quarantined = len(refused) - len(others)
             write_records(workspace.quarantine, others)
-    return Withdrawal(pseudonym, rater.arm, labels, quarantined, annotations)
+        opinions = _erase_opinions(workspace, ledger, rater)
+    return Withdrawal(pseudonym, rater.arm, labels, quarantined, opinions, annotations)
+
+
+def _erase_opinions(workspace: Workspace, ledger: Ledger, rater: Rater) -> int:
+    """Remove the rater's lines of opinions.jsonl; how many there were."""
+    if not workspace.opinions.exists():
+        return 0
+    ours = {ask.hash for ask in ledger.asks.everything()}
+    there = list(read_records(workspace.opinions, Opinion))
+    left = [record for record in there if record.rater != rater.pseudonym or record.campaign_hash not in ours]
+    write_records(workspace.opinions, left)
+    return len(there) - len(left)
 
 
 def _find(ledger: Ledger, pseudonym: str) -> Rater:
-    raters = ledger.raters()
+    raters = [*ledger.raters(), *ledger.raters(role="asked")]
     for rater in raters:
         if rater.pseudonym == pseudonym:
             return rater

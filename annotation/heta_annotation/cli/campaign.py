@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heta_annotation.cli.decisions import adjudicate, gold
+from heta_annotation.cli.decisions import adjudicate, gold, review
+from heta_annotation.cli.importing import import_command
+from heta_annotation.cli.opinions import ask, opinions
 from heta_annotation.cli.raters import admit, extend, withdraw
-from heta_annotation.cli.servers import bar, connect, pushed_arms
+from heta_annotation.cli.servers import accounts_option, bar, connect, pushed_arms, take_given_accounts
 from heta_annotation.cli.status import close, status
 from heta_data.options import folder_flag, folder_option, json_option
 
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
 def campaign() -> None:
     """Have people mark words, in Label Studio.
 
-    A campaign has up to two arms, each on a local server of its own name: raters of the blind arm see no attribution,
-    those of the assisted arm see one method's. What it is, stands under [campaign] in heta.toml.
+    A campaign has up to two arms: raters of the blind arm see no attribution, those of the assisted arm see one
+    method's. Each arm has a local server of its own name or, with server = "external", all are on the Label Studio of
+    LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY. What it is, stands under [campaign] in heta.toml.
     """
 
 
@@ -54,9 +57,10 @@ def plan(ctx: click.Context, folder: Path, as_json: bool) -> None:
 @click.option(
     "--batch", type=click.IntRange(1, 5000), default=250, show_default=True, help="Tasks per request, at most."
 )
+@accounts_option
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; ask the servers, write nothing.")
 @json_option
-def push(folder: Path, batch: int, dry_run: bool, as_json: bool) -> None:
+def push(folder: Path, batch: int, accounts: Path | None, dry_run: bool, as_json: bool) -> None:
     """Send the campaign to its servers. Doing it again changes nothing; after an accident it goes on.
 
     \b
@@ -82,6 +86,7 @@ def push(folder: Path, batch: int, dry_run: bool, as_json: bool) -> None:
         for name, number in waiting.items():
             click.echo(f"{name}: {number} tasks to send to {connections[name].url}")
         return
+    take_given_accounts(workspace, next(iter(connections.values())), accounts)
     with bar("push") as progress:
         pushed = send(workspace, connections, planned=planned, options=PushOptions(batch=batch), progress=progress)
     if as_json:
@@ -169,10 +174,9 @@ def simulate(folder: Path, seed: int, dry_run: bool, as_json: bool) -> None:
         )
 
 
-campaign.add_command(adjudicate)
-campaign.add_command(gold)
-for command in (status, close, extend, admit, withdraw):
+for command in (adjudicate, gold, review, ask, opinions, status, close, extend, admit, withdraw):
     campaign.add_command(command)
+campaign.add_command(import_command)
 
 
 def _list(numbers: Sequence[int]) -> str:
@@ -183,14 +187,15 @@ def _say_plan(planned: "Plan") -> None:
     settings = planned.settings
     drawn = f" of {planned.items_there}, drawn with seed {settings.seed}" if settings.limit else ""
     click.echo(f"campaign   {settings.name} ({planned.campaign_hash})")
-    click.echo(f"items      {len(planned.items)}{drawn}, {planned.units} words to mark")
+    click.echo(f"items      {len(planned.items)}{drawn}, {planned.units} {planned.settings.unit}s to mark")
     if planned.gold:
         click.echo(f"gold       {len(planned.gold)} of them have known labels and are hidden among the others")
     click.echo(f"guideline  {planned.guideline.name} ({planned.guideline.hash})")
     for arm in planned.arms:
         click.echo(f"arm        {arm.arm}: {len(arm.raters)} {settings.kind} raters ({', '.join(arm.raters)})")
         click.echo(f"           {arm.overlap} per item, {arm.labels} labels expected")
-        click.echo(f"           sees {arm.sees}; isolation: {arm.isolation} (a Label Studio named {arm.arm!r})")
+        where = f"a Label Studio named {arm.arm!r}" if settings.server == "local" else "on LABEL_STUDIO_URL"
+        click.echo(f"           sees {arm.sees}; isolation: {arm.isolation} ({where})")
         for queue in arm.queues:
             who = f"{queue.raters[0]:<10}" if queue.own else "           all"
             click.echo(f"           {who} {len(queue.uids)} items, {planned.queue_hours(arm, queue):.1f} h")

@@ -1,4 +1,4 @@
-"""`heta campaign adjudicate` and `gold`: from answers that differ to gold labels."""
+"""`heta campaign adjudicate`, `gold` and `review`: from answers that differ to gold labels."""
 
 import json
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from heta_annotation.cli.servers import connect
+from heta_annotation.cli.servers import accounts_option, connect, take_given_accounts
 from heta_data.options import folder_flag, folder_option, json_option
 
 CONTESTED_BELOW = 0.5
@@ -26,9 +26,10 @@ _below = click.option(
     "--raters", required=True, help="Pseudonyms of those who decide, separated by commas; they must not have labelled."
 )
 @_below
+@accounts_option
 @click.option("--dry-run", is_flag=True, help="Say what is contested and why; send nothing.")
 @json_option
-def adjudicate(folder: Path, raters: str, below: float, dry_run: bool, as_json: bool) -> None:
+def adjudicate(folder: Path, raters: str, below: float, accounts: Path | None, dry_run: bool, as_json: bool) -> None:
     """Send what raters do not agree on to somebody who sees everybody's marks, anonymously, and decides.
 
     Again after more answers came, it adds what is newly contested.
@@ -42,6 +43,8 @@ def adjudicate(folder: Path, raters: str, below: float, dry_run: bool, as_json: 
 
     workspace = Workspace(folder)
     connection = connect(workspace, [ARM])[ARM]
+    if not dry_run:
+        take_given_accounts(workspace, connection, accounts)
     names = [name.strip() for name in raters.split(",") if name.strip()]
     sent = send(workspace, connection, names, below=below, dry_run=dry_run)
     if as_json:
@@ -94,3 +97,32 @@ def gold(folder: Path, out: Path | None, below: float, as_json: bool) -> None:
         click.echo(f"{len(found.without)} items have no answer yet and are not in the file")
     for odd in found.set_aside:
         click.echo(f"set aside: annotation {odd.annotation} of task {odd.task}: {'; '.join(odd.reasons)}", err=True)
+
+
+@click.command()
+@folder_option
+@click.option("--methods", required=True, help="Attribution methods to show, separated by commas.")
+@click.option("--server", default="review", show_default=True, help="A Label Studio on which no rater has an account.")
+@json_option
+def review(folder: Path, methods: str, server: str, as_json: bool) -> None:
+    """Show the lead what several methods and all raters marked, item by item, in a project of its own.
+
+    Again after a pull, it shows the new answers. No rater can see it.
+
+    \b
+    Example: heta studio start review -C my-benchmark
+             heta campaign review -C my-benchmark --methods heta_fast,kl
+    """
+    from heta_annotation.campaign.review import review as show
+    from heta_annotation.studio import local
+    from heta_data.workspace import Workspace
+
+    workspace = Workspace(folder)
+    names = [name.strip() for name in methods.split(",") if name.strip()]
+    found = show(workspace, local.connect(workspace, server), names)
+    if as_json:
+        click.echo(json.dumps(asdict(found), indent=2))
+        return
+    click.echo(f"{found.sent} items sent, {found.present} there before; shown: {', '.join(found.versions)}")
+    click.echo(f"  {found.url}/projects/{found.project}/")
+    click.echo(f"  log-in: heta studio status{folder_flag(folder)} names the file that holds it")

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import click
 
-from heta_annotation.cli.servers import connect, pushed_arms
+from heta_annotation.cli.servers import connect, connect_rater, pushed_arms
 from heta_data.options import folder_flag, folder_option, json_option
 
 
 @click.command()
 @folder_option
-@click.option("--arm", type=click.Choice(["blind", "assisted"]), default="blind", show_default=True)
+@click.option(
+    "--arm",
+    type=click.Choice(["blind", "assisted", "reveal"]),
+    default="blind",
+    show_default=True,
+    help="Whose raters get more.",
+)
 @click.option(
     "--items",
     type=click.Choice(["contested", "short"]),
@@ -71,6 +77,7 @@ def admit(folder: Path, rater: str) -> None:
     from heta_data.workspace import Workspace
 
     workspace = Workspace(folder)
+    pushed_arms(workspace)
     with workspace.lock(), open_existing(workspace.ledger) as ledger:
         let_in(ledger, rater)
     click.echo(f"{rater} is let in. Next: heta campaign push{folder_flag(folder)}")
@@ -91,7 +98,7 @@ def withdraw(folder: Path, rater: str, yes: bool, as_json: bool) -> None:
     from heta_data.workspace import Workspace
 
     workspace = Workspace(folder)
-    connections = connect(workspace, pushed_arms(workspace))
+    connections = connect_rater(workspace, rater)
     if not yes:
         click.confirm(f"Erase every answer of {rater}? This cannot be undone", abort=True)
     gone = erase(workspace, connections, rater)
@@ -99,7 +106,11 @@ def withdraw(folder: Path, rater: str, yes: bool, as_json: bool) -> None:
         click.echo(json.dumps(asdict(gone), indent=2))
         return
     click.echo(
-        f"{gone.rater} (arm {gone.arm}) has withdrawn: {gone.annotations} answers erased on the server, {gone.labels} "
-        f"lines of {workspace.labels}, {gone.quarantined} of {workspace.quarantine}"
+        f"{gone.rater} ({'asked:' if gone.was_asked else 'arm'} {gone.arm}) has withdrawn: {gone.annotations} answers "
+        f"erased on the server, {gone.labels} lines of {workspace.labels}, {gone.quarantined} of "
+        f"{workspace.quarantine}, {gone.opinions} of {workspace.opinions}"
     )
-    click.echo(f"Items that lack answers now: heta campaign extend{folder_flag(folder)} --arm {gone.arm} --items short")
+    if not gone.was_asked:
+        click.echo(
+            f"Items that lack answers now: heta campaign extend{folder_flag(folder)} --arm {gone.arm} --items short"
+        )

@@ -1,6 +1,7 @@
 """`heta campaign status` and `close`: how far it is, on one screen, and how it ends."""
 
 import json
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heta_annotation.cli.servers import connect, pushed_arms, running
+from heta_annotation.cli.servers import connect, connect_running, is_external, pushed_arms
 from heta_data.options import folder_flag, folder_option, json_option
 
 if TYPE_CHECKING:
@@ -39,23 +40,23 @@ def status(folder: Path, watch: float | None, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    console = Console(highlight=False)
+    # In a pipe nothing is wrapped: rich would take 80 columns for the width.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     if watch is None:
-        console.print(_screen(_look(workspace), folder))
+        console.print(_screen(_look(workspace), workspace))
         return
     from rich.live import Live
 
     with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
         while True:
-            live.update(_screen(_look(workspace), folder), refresh=True)
+            live.update(_screen(_look(workspace), workspace), refresh=True)
             time.sleep(watch)
 
 
 def _look(workspace: "Workspace") -> "list[ArmStatus]":
     from heta_annotation.campaign.progress import campaign_status
 
-    up = running(workspace)
-    return campaign_status(workspace, connect(workspace, [arm for arm in pushed_arms(workspace) if arm in up]))
+    return campaign_status(workspace, connect_running(workspace, pushed_arms(workspace)))
 
 
 @click.command()
@@ -84,14 +85,18 @@ def close(folder: Path, incomplete: bool, as_json: bool) -> None:
     click.echo(f"Next: heta campaign gold{folder_flag(folder)}; heta evaluate run{folder_flag(folder)}")
 
 
-def _screen(arms: "list[ArmStatus]", folder: Path) -> "Group":
+def _screen(arms: "list[ArmStatus]", workspace: "Workspace") -> "Group":
     from rich.console import Group
     from rich.text import Text
 
     parts: list[Text | Table] = []
+    if not arms:
+        parts.append(Text("no campaign was pushed from this folder; `heta campaign opinions` tells of what was asked"))
+    external = is_external(workspace)
     for arm in arms:
-        start = f"server down, as of the last pull; `heta studio start {arm.arm}{folder_flag(folder)}`"
-        parts.append(Text(f"{arm.arm}: {arm.url if arm.server == 'up' else start}", style="bold"))
+        start = "" if external else f"; `heta studio start {arm.arm}{folder_flag(workspace.root)}`"
+        down = f"server down, as of the last pull{start}"
+        parts.append(Text(f"{arm.arm}: {arm.url if arm.server == 'up' else down}", style="bold"))
         parts += [Text(f"  {line}") for line in _arm_lines(arm)]
         parts.append(_raters(arm.raters))
         for rater in arm.raters:
@@ -106,17 +111,23 @@ def _arm_lines(arm: "ArmStatus") -> list[str]:
         f"{arm.complete} of {arm.tasks} tasks complete, {arm.labels} of {arm.expected} labels, "
         f"{len(arm.contested)} contested{aside}"
     ]
+    if arm.arm == "reveal":
+        lines.append(f"{arm.revised} answers revised after the attribution was shown")
     found = arm.agreement
     if found.alpha is None:
         lines.append(f"agreement: none yet ({found.reason})")
     else:
         interval = "" if found.low is None or found.high is None else f" [{found.low:.2f}, {found.high:.2f}]"
         lines.append(f"agreement: alpha {found.alpha:.2f}{interval} on {found.items} items with two answers or more")
-    spent = f"{arm.seconds / 3600:.1f} h of work"
-    left = "" if arm.seconds_left is None else f", about {arm.seconds_left / 3600:.1f} h to go"
+    spent = f"{_duration(arm.seconds)} of work"
+    left = f", about {_duration(arm.seconds_left)} to go" if arm.seconds_left else ""
     pace = "" if arm.a_day is None else f"; {arm.a_day:g} answers a day"
     end = "" if arm.done_at is None else f", done about {arm.done_at[:10]} at that pace"
     return [*lines, f"{spent}{left}{pace}{end}"]
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 7200 else f"{seconds / 60:.0f} min"
 
 
 def _raters(raters: "tuple[RaterStatus, ...]") -> "Table":
@@ -124,8 +135,8 @@ def _raters(raters: "tuple[RaterStatus, ...]") -> "Table":
 
     table = Table(box=None, padding=(0, 1), show_edge=False)
     table.add_column("  rater", no_wrap=True)
-    for heading in ("stage", "done", "cannot tell", "skipped", "hours", "practice", "flags"):
-        table.add_column(heading, justify="right" if heading in ("done", "cannot tell", "skipped", "hours") else "left")
+    for heading in ("stage", "done", "cannot tell", "skipped", "work", "practice", "flags"):
+        table.add_column(heading, justify="right" if heading in ("done", "cannot tell", "skipped", "work") else "left")
     for rater in raters:
         dealt = rater.answered + rater.cannot_tell
         table.add_row(
@@ -134,7 +145,7 @@ def _raters(raters: "tuple[RaterStatus, ...]") -> "Table":
             f"{dealt}/{rater.planned}",
             str(rater.cannot_tell),
             str(rater.skipped),
-            f"{rater.seconds / 3600:.1f}",
+            _duration(rater.seconds),
             "" if rater.practice_score is None else f"{rater.practice_score:.2f}",
             ", ".join(flag.name for flag in rater.flags),
         )

@@ -20,7 +20,7 @@ def studio() -> None:
     """Run Label Studio on this machine, for this working folder.
 
     Each server has a name, and data, accounts and a port of its own; it listens on loopback only and sends nothing
-    out. Campaigns run on these local servers only so far, and raters work on this machine.
+    out, so that raters work on this machine. For a server that others reach, see [campaign] server in heta.toml.
     """
 
 

@@ -1,4 +1,4 @@
-"""Raters' accounts on a local server: pseudonyms, each with a password and a token.
+"""Raters' accounts, made on local servers here (on others: `signup.py`): pseudonyms, each with a password and a token.
 
 Every rater can list the e-mail addresses of all others, so an account's address is a pseudonym from the start
 (`a07@campaign.invalid`; `.invalid` is a domain that can never exist, RFC 2606). Passwords and tokens are kept in
@@ -18,7 +18,9 @@ from pathlib import Path
 from heta.errors import InputError
 from heta_annotation.errors import LabelStudioError, ServerUnavailable
 from heta_annotation.studio.building import Report, locked, silent
+from heta_annotation.studio.connection import EXTERNAL
 from heta_annotation.studio.environment import DATABASE, Environment, environment_at, server_environ
+from heta_annotation.studio.remote import remote_folder
 from heta_annotation.studio.server import ServerFolder, server_folder, write_secret
 from heta_data.workspace import Workspace
 
@@ -32,10 +34,10 @@ class Account:
     """A rater's account."""
 
     id: int
-    """Label Studio's number for it, as in `completed_by`."""
+    """Label Studio's number for it, as in `completed_by`; 0 for one that the server may not have yet."""
     email: str
     token: str = field(repr=False)
-    """Legacy token, which the SDK takes as `api_key`."""
+    """Legacy or personal access token, which the SDK takes as `api_key`."""
     password: str = field(repr=False)
 
 
@@ -59,13 +61,13 @@ def create_accounts(
         ServerUnavailable: no such server was ever started in this folder.
         LabelStudioError: Label Studio could not make them, or a rater was removed from the organisation.
     """
-    _refuse_bad(emails)
+    check_emails(emails)
     folder = server_folder(workspace.studio, name)
     state = folder.read()
     if state is None or not state.ready:
         raise ServerUnavailable(f"no Label Studio {name!r} was started in {workspace.root.absolute()}: start it first")
     with locked(folder.root / ".accounts.lock", report, "waiting for another process that makes accounts"):
-        kept = _read(folder)
+        kept = read_accounts(folder)
         known = _known(folder, kept, emails)
         if known is None:
             report(f"making {len(emails)} accounts on {name!r}", "usually 5 to 15 s")
@@ -74,15 +76,20 @@ def create_accounts(
 
 
 def known_accounts(workspace: Workspace, name: str) -> dict[str, Account]:
-    """The accounts that were made on the local server `name`, by e-mail; none where none was.
+    """The accounts that were made on the server `name` (local, or `external`), by e-mail; none where none was.
 
     Raises:
         LabelStudioError: the file that holds them cannot be read.
     """
-    return _read(server_folder(workspace.studio, name))
+    return read_accounts(remote_folder(workspace) if name == EXTERNAL else server_folder(workspace.studio, name))
 
 
-def _refuse_bad(emails: Sequence[str]) -> None:
+def check_emails(emails: Sequence[str]) -> None:
+    """Refuse addresses that name people.
+
+    Raises:
+        InputError: an address is no pseudonym, or comes twice.
+    """
     for email in emails:
         if not EMAIL.fullmatch(email):
             raise InputError(
@@ -98,7 +105,17 @@ def _file(folder: ServerFolder) -> Path:
     return folder.root / "accounts.json"
 
 
-def _read(folder: ServerFolder) -> dict[str, Account]:
+def write_accounts(folder: ServerFolder, accounts: Mapping[str, Account]) -> None:
+    """Keep accounts, for the user alone."""
+    write_secret(_file(folder), {email: asdict(account) for email, account in accounts.items()})
+
+
+def read_accounts(folder: ServerFolder) -> dict[str, Account]:
+    """The accounts that are kept for a server, by e-mail.
+
+    Raises:
+        LabelStudioError: the file cannot be read.
+    """
     try:
         kept = json.loads(_file(folder).read_text(encoding="utf-8"))
         return {email: Account(**account) for email, account in kept.items()}
@@ -128,7 +145,7 @@ def _make(
 ) -> dict[str, Account]:
     # Written down before the database learns them: killed in between, the next call uses the same passwords.
     wanted = {e: kept.get(e) or Account(0, e, "", secrets.token_urlsafe(9)) for e in emails}
-    write_secret(_file(folder), {e: asdict(account) for e, account in (kept | wanted).items()})
+    write_accounts(folder, kept | wanted)
     try:
         done = subprocess.run(
             [environment.python, "-I", "-X", "utf8", SCRIPT],
@@ -154,5 +171,5 @@ def _make(
             f"removed from the organisation of {folder.root.name!r}: {', '.join(removed)}; take other pseudonyms"
         )
     finished = {e: replace(wanted[e], id=made[e]["id"], token=made[e]["token"]) for e in emails}
-    write_secret(_file(folder), {e: asdict(account) for e, account in (kept | finished).items()})
+    write_accounts(folder, kept | finished)
     return finished

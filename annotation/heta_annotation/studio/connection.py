@@ -1,6 +1,7 @@
 """How to reach a Label Studio, and its failures in our own words."""
 
 import ipaddress
+import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -58,7 +59,8 @@ class Connection:
             # Nothing stays open between requests: the SDK's client cannot be closed.
             limits=httpx.Limits(max_keepalive_connections=0),
         )
-        return LabelStudio(base_url=self.url, api_key=self.token, httpx_client=transport, max_retries=retries)
+        # Without the slash the SDK would change a personal access token at the server's root, not below its path.
+        return LabelStudio(base_url=f"{self.url}/", api_key=self.token, httpx_client=transport, max_retries=retries)
 
 
 @contextmanager
@@ -73,7 +75,8 @@ def api_errors(connection: Connection, doing: str) -> Iterator[None]:
         doing: what is being tried, as a noun phrase: "import of 20 tasks".
 
     Raises:
-        AuthError: the token is refused. NotFound: status 404. ServerUnavailable: no answer, or none in time.
+        AuthError: the token is refused. NotFound: status 404. ServerUnavailable: no answer, none in time, or a page of
+        something else.
         LabelStudioError: any other status.
     """
     import httpx
@@ -94,6 +97,9 @@ def api_errors(connection: Connection, doing: str) -> Iterator[None]:
         raise ServerUnavailable(f"{place} gave no answer in time at {doing} ({type(error).__name__})") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ServerUnavailable(f"{place} cannot be reached at {doing}: {error}") from None
+    except json.JSONDecodeError:
+        # How the SDK takes a proxy's page where it changes a personal access token.
+        raise ServerUnavailable(f"{place} answers {doing}, but not as Label Studio does") from None
 
 
 def reason(body: object) -> str:

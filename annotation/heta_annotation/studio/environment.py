@@ -85,6 +85,8 @@ def server_environ(data: Path) -> dict[str, str]:
         "HOME": str(data),
         # Off as shipped: predictions with unknown labels are then stored or dropped without a word.
         "fflag_feat_utc_210_prediction_validation_15082025": "true",
+        # Off as shipped: "3 of 3" below the page then counts the tasks seen since log-in, and not those of the queue.
+        "fflag_fix_all_optic_79_task_count_is_wrong_short": "true",
     }
 
 

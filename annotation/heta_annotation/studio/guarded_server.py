@@ -8,15 +8,18 @@ organization is not there, so that its number answers 404. Superusers, and work 
 """
 
 import importlib
+import re
 import sys
 from threading import local
 from typing import Any
 
 _here = local()
+_ADDRESS = re.compile(r"[\w.+-]+@[\w.-]+\w")
 
 
 def main() -> None:
     """Start what the arguments after the module's name say."""
+    sys.stdout, sys.stderr = Unnamed(sys.stdout), Unnamed(sys.stderr)
     server: Any = importlib.import_module(sys.argv[1])
     sys.argv[:2] = ["label-studio"]
     set_up = server._setup_env
@@ -27,6 +30,21 @@ def main() -> None:
 
     server._setup_env = guarded
     server.main()
+
+
+class Unnamed:
+    """A stream that writes no e-mail address: Label Studio logs who has no task left, and the log is kept."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """As the stream does it, without addresses."""
+        written: int = self._stream.write(_ADDRESS.sub("(address)", text))
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def guard() -> None:

@@ -9,6 +9,7 @@ from heta_annotation.errors import AuthError, LabelStudioError, PortLost, Server
 from heta_annotation.studio.building import Report, locked, silent
 from heta_annotation.studio.connection import EXTERNAL, Connection, check, external
 from heta_annotation.studio.environment import ready_environment, ready_template
+from heta_annotation.studio.remote import refuse_another
 from heta_annotation.studio.server import (
     HOST,
     ServerFolder,
@@ -70,7 +71,7 @@ def start(
         AuthError: it is up but refuses the remembered token.
     """
     folder = server_folder(workspace.studio, name)
-    _make_private(workspace.studio, folder)
+    folder.make()
     with locked(folder.lock, report, f"waiting for another process that starts or stops {name!r}"):
         state = folder.read()
         process = find_process(folder, state) if state else None
@@ -93,14 +94,6 @@ def start(
         if not state.ready:
             folder.write(replace(state, ready=True))
         return connection
-
-
-def _make_private(studio: Path, folder: ServerFolder) -> None:
-    studio.mkdir(parents=True, exist_ok=True)
-    folder.root.mkdir(mode=0o700, exist_ok=True)
-    ignore = studio / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("# Passwords, tokens and databases of local servers.\n*\n", encoding="utf-8")
 
 
 def _found(
@@ -211,10 +204,12 @@ def connect(workspace: Workspace, name: str = DEFAULT_NAME) -> Connection:
 
     Raises:
         ServerUnavailable: it does not run; the message says how to start it. AuthError: it refuses the token.
-        ConfigError: the name, or a variable of the external server, cannot be used.
+        ConfigError: the name, or a variable of the external server, cannot be used, or names another server than the
+        one on which this folder's raters have their accounts.
     """
     if name == EXTERNAL:
         connection = external()
+        refuse_another(workspace, connection)
         check(connection)
         return connection
     folder = server_folder(workspace.studio, name)

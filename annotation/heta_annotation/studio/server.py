@@ -82,6 +82,14 @@ class ServerFolder:
         """Held by whoever starts or stops this server."""
         return self.root / ".lock"
 
+    def make(self) -> None:
+        """Make the folder, for the user alone and unseen by git."""
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(mode=0o700, exist_ok=True)
+        ignore = self.root.parent / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("# Passwords, tokens and databases of servers.\n*\n", encoding="utf-8")
+
     def read(self) -> ServerState | None:
         """The remembered state, None where nothing was ever started.
 

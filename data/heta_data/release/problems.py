@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from heta.records import Span
 from heta.words import SEGMENTATION, segment_words
+from heta_data.compose import SEGMENTATIONS, label_units
 from heta_data.raters import name_problems
 from heta_data.records import WHOLE_ANSWER, AttributionRecord, GoldLabels, Item, Record, TokenLabels
 from heta_data.release.gold import gold_problems
@@ -25,7 +26,7 @@ def find_problems(tables: Tables, licences: Iterable[str]) -> list[str]:
         problems += _rights(item, known)
     for labels in tables.labels:
         where = f"labels > item {labels.item_id} > {labels.arm} > rater {labels.rater}"
-        problems += [f"{where} > {problem}" for problem in _units(labels, words)]
+        problems += [f"{where} > {problem}" for problem in _units(labels, items, words)]
         problems += [f"{where} > {problem}" for problem in _rater(labels)]
     problems += _kinds(tables.labels)
     by_item: dict[str, list[TokenLabels]] = defaultdict(list)
@@ -33,9 +34,8 @@ def find_problems(tables: Tables, licences: Iterable[str]) -> list[str]:
         by_item[labels.item_id].append(labels)
     for gold in tables.gold:
         where = f"gold > item {gold.item_id}"
-        problems += [
-            f"{where} > {problem}" for problem in (*_units(gold, words), *gold_problems(gold, by_item[gold.item_id]))
-        ]
+        found = (*_units(gold, items, words), *gold_problems(gold, by_item[gold.item_id]))
+        problems += [f"{where} > {problem}" for problem in found]
     for record in tables.attributions:
         where = f"attributions > item {record.item_id} > {record.method} > {record.model}"
         problems += [f"{where} > {problem}" for problem in _spans(record, items, words)]
@@ -78,16 +78,22 @@ def _rights(item: Item, known: set[str]) -> Iterator[str]:
         yield f"{where}: {pair[0]} and {pair[1]} in one prompt: no licence of the whole satisfies both"
 
 
-def _units(record: TokenLabels | GoldLabels, words: Mapping[str, frozenset[Span]]) -> Iterator[str]:
+def _units(
+    record: TokenLabels | GoldLabels, items: Mapping[str, Item], words: Mapping[str, frozenset[Span]]
+) -> Iterator[str]:
     if record.item_id not in words:
         yield "the item is not in this release"
         return
-    if record.segmentation != SEGMENTATION:
-        yield f"segmentation {record.segmentation!r} cannot be rebuilt; this toolkit makes {SEGMENTATION!r}"
+    if record.segmentation not in SEGMENTATIONS:
+        known = " and ".join(SEGMENTATIONS)
+        yield f"segmentation {record.segmentation!r} cannot be rebuilt; this toolkit makes {known}"
         return
+    units, what = words[record.item_id], "word"
+    if record.segmentation != SEGMENTATION:
+        units, what = frozenset(label_units(items[record.item_id], record.segmentation)), "sentence"
     for start, end in zip(record.starts, record.ends, strict=True):
-        if Span(start, end) not in words[record.item_id]:
-            yield f"unit [{start}, {end}) is no word of the prompt"
+        if Span(start, end) not in units:
+            yield f"unit [{start}, {end}) is no {what} of the prompt"
 
 
 def _rater(labels: TokenLabels) -> Iterator[str]:

@@ -181,7 +181,7 @@ def test_commands(studio_workspace: Workspace, connection: Connection) -> None:
             return shown.output
 
         screen = run("status")
-        for part in ("3 of 4 tasks complete", "3 contested", "alpha", "a78", "4/4", "answers a day"):
+        for part in ("3 of 4 tasks complete", "3 contested", "alpha", "a78", "4/4", "min of work"):
             assert part in screen
         assert json.loads(run("status", "--json"))[0]["raters"][0]["planned"] == 4
         assert "3 items contested: 3 sent" in run("adjudicate", "--raters", "a98")

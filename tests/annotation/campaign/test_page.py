@@ -10,11 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.campaigns import difficult_items, text_item, words_of
+from helpers.sample_records import SCALE
 from heta.errors import ConfigError, InputError
-from heta_annotation.campaign.page import load_guideline, page_data, passage, render_guideline, render_page
+from heta_annotation.campaign.guideline import load_guideline, render_guideline
+from heta_annotation.campaign.marking import WORDS, Marking, Unit
+from heta_annotation.campaign.page import page_data, passage, pens_of, render_page
 from heta_annotation.campaign.settings import CampaignSettings
 from heta_data.compose import label_units
+from heta_data.records import Item, ScalePart
 from heta_data.workspace import Workspace
+
+GRADED = Marking(scale=SCALE)
+SENTENCES = Marking("sentence/1")
+MARKINGS = (WORDS, GRADED, SENTENCES, Marking("sentence/1", ScalePart(grades=("one", "two", "three", "four"))))
 
 
 def shown_text(choices: list[dict[str, str]]) -> str:
@@ -81,17 +89,93 @@ def test_no_choice_gets_an_automatic_hotkey() -> None:
     assert {choice["hotkey"] for choice in [*data["units"], *data["verdicts"]]} == {"ctrl+alt+shift+f9"}
 
 
+@pytest.mark.parametrize("marking", MARKINGS)
 @pytest.mark.parametrize("show", [None, "preselected", "heat"])
-def test_page_is_xml_whose_style_survives_escaping(show: str | None) -> None:
-    page = ET.fromstring(render_page(show))
+def test_page_is_xml_whose_style_survives_escaping(show: str | None, marking: Marking) -> None:
+    text = render_page(show, marking)
+    page = ET.fromstring(text)
     style = page.find("Style")
     assert style is not None
     assert style.text is not None
     # Label Studio escapes the style's text: a child combinator, a quotation mark or an ampersand would kill its rule.
     assert not set(style.text) & set("<>&\"'")
-    assert [tag.attrib["value"] for tag in page.iter("Choices")] == ["$units", "$verdicts"]
-    text = render_page(show)
+    dynamic = [tag.attrib["value"] for tag in page.iter("Choices") if "value" in tag.attrib]
+    assert dynamic == ["$units", "$verdicts"]
     assert ("program" in text) == (show is not None)
+    assert f"a {marking.unit}" in text or f"{marking.unit}s" in text
+
+
+def test_the_legend_gives_each_label_its_number_as_key() -> None:
+    page = ET.fromstring(render_page(None, GRADED))
+    pens = [(pen.attrib["value"], pen.attrib["hotkey"], pen.get("selected")) for pen in page.iter("Choice")]
+    assert pens == [("helpful", "1", "true"), ("essential", "2", None), ("misleading", "3", None)]
+    assert not list(ET.fromstring(render_page(None)).iter("Choice"))
+
+
+@pytest.mark.parametrize("item", difficult_items(), ids=lambda item: item.language)
+def test_each_label_has_an_entry_for_each_unit_and_their_texts_are_the_passage(item: Item) -> None:
+    units = page_data(item, marking=GRADED)["units"]
+    for place, name in enumerate(SCALE.names):
+        entries = units[place :: len(SCALE.names)]
+        assert [entry["value"] for entry in entries] == [f"{index}:{name}" for index in range(len(label_units(item)))]
+        assert shown_text(entries) == page_data(item)["text"]
+        assert all(f'class="w p{place}"' in entry["html"] for entry in entries)
+
+
+def test_sentences_are_marked_whole() -> None:
+    item = text_item(1, "Pim is red. Dr. Ems <b>saw</b> her.", "Dogs bark!", "Who?", "Pim")
+    data = page_data(item, marking=SENTENCES)
+    assert [clickable(choice) for choice in data["units"]] == ["Pim is red.", "Dr. Ems <b>saw</b> her.", "Dogs bark!"]
+    assert shown_text(data["units"]) == data["text"]
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of WCAG 2.1, 0 to 1."""
+    values = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in values)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(first: str, second: str) -> float:
+    """Of WCAG 2.1, 1 to 21."""
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("grades", [1, 2, 3, 4])
+def test_letters_on_every_label_can_be_read_and_lines_tell_them_apart(grades: int) -> None:
+    pens = pens_of(ScalePart(grades=tuple("abcd"[:grades]), misleading=True))
+    # 7 to 1 is the strictest level for text.
+    assert all(contrast(pen.fill, "#1d1a12") > 7 for pen in pens)
+    assert len({pen.line for pen in pens}) == len({pen.fill for pen in pens}) == grades + 1
+    assert contrast("#000000", "#ffffff") == 21
+
+
+MARKS = "**bold** *slanted* ~~struck~~\n\n> **bold** *slanted* ~~struck~~\n"
+
+
+def marks_in(rendered: str) -> list[tuple[str, str]]:
+    """(class, text) of everything that is shown as a mark."""
+    return re.findall(r'<mark class="(\w+)">(.*?)</mark>', rendered)
+
+
+def test_marks_of_the_guideline_are_its_quotations_bold_words() -> None:
+    rendered = render_guideline(MARKS)
+    assert marks_in(rendered) == [("p0", "bold")]
+    assert "<strong>bold</strong>" in rendered
+    assert "<em>slanted</em>" in rendered
+    # On a scale there are three kinds of mark.
+    assert marks_in(render_guideline(MARKS, SCALE)) == [("p1", "bold"), ("p0", "slanted"), ("p2", "struck")]
+
+
+def test_the_guideline_brings_its_style_sheet() -> None:
+    rendered = render_guideline(MARKS, SCALE)
+    style = re.fullmatch(r"<style>(.*?)</style><div .*", rendered, flags=re.DOTALL)
+    assert style is not None
+    assert not set(style[1]) & set("<>&\"'")
+    assert all(pen.fill in style[1] for pen in pens_of(SCALE))
+    # The style attribute would be dropped.
+    assert "style=" not in rendered
 
 
 def test_guideline_shows_html_as_text() -> None:
@@ -100,12 +184,39 @@ def test_guideline_shows_html_as_text() -> None:
     assert "<strong>mark</strong>" in rendered
 
 
-def test_bundled_guideline_asks_the_plausibility_question(tmp_path: Path) -> None:
-    guideline = load_guideline(Workspace(tmp_path), CampaignSettings())
-    assert "smallest set of words a reader needs to see to know that this is the answer" in guideline.text
+@pytest.mark.parametrize("unit", ["word", "sentence"])
+def test_bundled_guideline_asks_the_plausibility_question(tmp_path: Path, unit: Unit) -> None:
+    guideline = load_guideline(Workspace(tmp_path), CampaignSettings(unit=unit))
+    assert f"smallest set of {unit}s a reader needs to see to know that this is the answer" in guideline.text
     assert "I cannot tell from this text" in guideline.text
+    assert marks_in(guideline.html)
     # The button of that name on the page.
     assert page_data(difficult_items()[0])["verdicts"][0]["html"] == "I cannot tell from this text"
+
+
+def test_bundled_guideline_of_graded_labels_shows_each_of_them(tmp_path: Path) -> None:
+    settings = CampaignSettings(labels=("helpful", "essential"), misleading=True)
+    guideline = load_guideline(Workspace(tmp_path), settings)
+    assert {kind for kind, _ in marks_in(guideline.html)} == {"p0", "p1", "p2"}
+    assert all(f"**{name}**" in guideline.text for name in SCALE.names)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"labels": ("helpful", "essential")},
+        {"misleading": True},
+        {"unit": "sentence", "labels": ("helpful", "essential"), "misleading": True},
+    ],
+)
+def test_labels_that_no_bundled_guideline_explains_need_one(tmp_path: Path, settings: dict[str, object]) -> None:
+    with pytest.raises(
+        ConfigError, match=r"campaign\.guidelines: no bundled guideline .* name a Markdown file"
+    ) as error:
+        load_guideline(Workspace(tmp_path), CampaignSettings(**settings))
+    assert "\n" not in str(error.value)
+    (tmp_path / "own.md").write_text("# Own")
+    assert load_guideline(Workspace(tmp_path), CampaignSettings(**settings, guidelines="own.md")).name == "own.md"
 
 
 @pytest.mark.parametrize("content", [None, b" \n", b"\xff\xfe"])

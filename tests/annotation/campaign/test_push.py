@@ -165,7 +165,10 @@ def test_changed_attributions_are_refused_and_the_server_stays(folder: Workspace
 
 @pytest.mark.parametrize(
     ("items", "toml", "says"),
-    [(4, 'name = "frozen"\nraters = 1', "the items differ"), (3, 'name = "frozen"\nraters = 1\nshare = 0.5', "share")],
+    [
+        (4, 'name = "frozen"\nraters = 1', "the items, the gold"),
+        (3, 'name = "frozen"\nraters = 1\nshare = 0.5', "share"),
+    ],
 )
 def test_changed_campaign_is_one_line(folder: Workspace, arms: Connections, items: int, toml: str, says: str) -> None:
     write_folder(folder, simple_items(3), 'name = "frozen"\nraters = 1')

@@ -175,6 +175,7 @@ def test_raters_are_let_in_stage_by_stage_and_can_leave(
         ]
     (last,) = push(folder, arms)
     assert last.waiting["a61"] == "has withdrawn"
+    assert "a61" not in Path(last.logins).read_text()
     assert project not in [
         row.id for row in queue_client(folder, connection, "blind/a61").connection.client().projects.list()
     ]
