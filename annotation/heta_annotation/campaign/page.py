@@ -9,7 +9,7 @@ between the paragraphs) belongs to the unit before it, is shown, and cannot be c
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from heta.records import Span
@@ -212,5 +212,7 @@ def _unit_choices(
     return choices
 
 
+@lru_cache(maxsize=256)
 def _plain(text: str) -> str:
+    """What stands between units, which is a blank nearly always."""
     return f'<span class="g">{html.escape(text)}</span>' if text else ""

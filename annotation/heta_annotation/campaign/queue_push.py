@@ -251,11 +251,14 @@ def batches(texts: Iterator[str], uids: Sequence[str], most: int) -> Iterator[tu
     size = regions = 0
     for text, uid in zip(texts, uids, strict=True):
         marks = text.count('"from_name":')  # in a text the quotation marks would be escaped
-        if batch and (len(batch) == most or size + len(text) > BATCH_BYTES or regions + marks > BATCH_REGIONS):
+        if batch and (size + len(text) > BATCH_BYTES or regions + marks > BATCH_REGIONS):
             yield batch, names
             batch, names, size, regions = [], [], 0, 0
         batch.append(text)
         names.append(uid)
         size, regions = size + len(text), regions + marks
+        if len(batch) == most:
+            yield batch, names
+            batch, names, size, regions = [], [], 0, 0
     if batch:
         yield batch, names
