@@ -123,14 +123,15 @@ class QueuePush:
 
     def _project(self, page: ProjectPage) -> tuple[int, bool]:
         """The queue's project: from the ledger, from the server where a run died in between, or a new one (true)."""
-        project, shown, new = self.ledger.project(self.queue), page_hash(page.label_config), False
+        project, shown = self.ledger.project(self.queue), page_hash(page.label_config)
         if project is not None:
             shown = self.ledger.page(self.queue)
         else:
             project = self.client.find_project(page.marker)
             if project is None:
-                project, new = self.client.create_project(self._named(page)), True
-                shown = page_hash(self._state(project, page).label_config)
+                project = self.client.create_project(self._named(page))
+                self.ledger.set_project(self.queue, project, page_hash(self._state(project, page).label_config))
+                return project, True
             self.ledger.set_project(self.queue, project, shown)
         if page_hash(self._state(project, page).label_config) != shown:
             self.client.put_page(project, page.label_config)
@@ -139,7 +140,7 @@ class QueuePush:
                 f"the labelling page of project {project} had been changed in Label Studio; put back, look at the "
                 "answers that were given meanwhile"
             )
-        return project, new
+        return project, False
 
     def _state(self, project: int, page: ProjectPage) -> ProjectState:
         try:
