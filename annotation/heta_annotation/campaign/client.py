@@ -1,6 +1,8 @@
 """The handful of Label Studio calls a campaign makes, through the SDK, with our own errors and plain return values."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from heta_annotation.campaign.queues import Group, rater_of
 from heta_annotation.campaign.settings import email_of
-from heta_annotation.campaign.transport import again, get_json, in_background, post_json
+from heta_annotation.campaign.transport import again, get, get_json, in_background, post_json
 from heta_annotation.errors import ExportError, NotFound, ServerUnavailable
 from heta_annotation.studio.accounts import Account
 from heta_annotation.studio.connection import Connection, api_errors
@@ -124,25 +126,30 @@ class CampaignClient:
         return sorted(self.each_task(project), key=lambda task: task.id)
 
     def each_task(self, project: int) -> Iterator[RemoteTask]:
-        """Every task of a project, one after the other; a page is fetched while the one before is worked on."""
-        include = "id,data,total_annotations,cancelled_annotations,total_predictions"
-        return self._listed(partial(self._page, project, include, PAGE_SIZE))
+        """Every task of a project, one after the other; a page is fetched while the one before is read."""
+        return self._listed(project, "id,data,total_annotations,cancelled_annotations,total_predictions", PAGE_SIZE)
 
-    def _listed(self, fetch: Callable[[int], tuple[list[RemoteTask], int]]) -> Iterator[RemoteTask]:
-        number, seen, more = 1, 0, True
-        waiting = in_background(partial(fetch, number))
-        while more:
-            page, total = waiting.result()
-            number, seen = number + 1, seen + len(page)
-            more = bool(page) and seen < total
-            if more:
-                waiting = in_background(partial(fetch, number))
-            yield from page
+    def _listed(self, project: int, include: str, size: int) -> Iterator[RemoteTask]:
+        number, seen, total = 1, 0, 0
+        waiting: Future[bytes] | None = in_background(partial(self._page, project, include, size, number))
+        while waiting is not None:
+            content = waiting.result()
+            number += 1
+            following = partial(self._page, project, include, size, number)
+            # The server need not wait until this page is read: the ones before said whether there is more.
+            waiting = in_background(following) if (number - 1) * size < total else None
+            with api_errors(self.connection, "listing tasks"):
+                answer = json.loads(content)
+            page, total = answer["tasks"], int(answer["total"])
+            seen += len(page)
+            if waiting is None and page and seen < total:
+                waiting = in_background(following)
+            yield from map(_remote_task, page)
 
-    def _page(self, project: int, include: str, size: int, number: int) -> tuple[list[RemoteTask], int]:
-        """One page of tasks, and how many there are on all pages."""
+    def _page(self, project: int, include: str, size: int, number: int) -> bytes:
+        """One page of tasks, as JSON."""
         with api_errors(self.connection, "listing tasks"):
-            answer = get_json(
+            return get(
                 self._sdk,
                 "api/tasks/",
                 project=project,
@@ -151,7 +158,6 @@ class CampaignClient:
                 page_size=size,
                 resolve_uri=False,
             )
-        return [_remote_task(task) for task in answer["tasks"]], int(answer["total"])
 
     def predictions(self, project: int) -> dict[int, list[dict[str, Any]]]:
         """Predictions by task number: id, model_version, score and result of each."""
@@ -213,8 +219,7 @@ class CampaignClient:
 
     def each_answered(self, project: int) -> Iterator[dict[str, Any]]:
         """The same one after the other; what is fetched while the last ones are worked on is no more than a page."""
-        include = "id,total_annotations,cancelled_annotations"
-        listed = self._listed(partial(self._page, project, include, IDS_PAGE_SIZE))
+        listed = self._listed(project, "id,total_annotations,cancelled_annotations", IDS_PAGE_SIZE)
         ids = [task.id for task in listed if task.annotations]
         parts = [ids[start : start + PAGE_SIZE] for start in range(0, len(ids), PAGE_SIZE)]
         waiting = in_background(partial(self.export, project, parts[0])) if parts else None

@@ -4,6 +4,7 @@ The SDK checks and copies every value of what it sends and gets: for a task of 1
 server needs for it. These requests go through the SDK's own HTTP client all the same, with its token and time limit.
 """
 
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -50,14 +51,19 @@ def in_background(call: Callable[[], T]) -> "Future[T]":
     return future
 
 
+def get(sdk: "LabelStudio", path: str, **asked: object) -> bytes:
+    """What a GET answers."""
+    return again(lambda: _request(sdk, path, "GET", params=asked))
+
+
 def get_json(sdk: "LabelStudio", path: str, **asked: object) -> Any:
     """What a GET answers, read as JSON."""
-    return again(lambda: _request(sdk, path, "GET", params=asked))
+    return json.loads(get(sdk, path, **asked))
 
 
 def post_json(sdk: "LabelStudio", path: str, text: str, *, seconds: float) -> Any:
     """What a POST of JSON answers, sent once."""
-    return _request(
+    answer = _request(
         sdk,
         path,
         "POST",
@@ -65,9 +71,10 @@ def post_json(sdk: "LabelStudio", path: str, text: str, *, seconds: float) -> An
         headers={"content-type": "application/json"},
         request_options={"timeout_in_seconds": seconds, "max_retries": 0},
     )
+    return json.loads(answer)
 
 
-def _request(sdk: "LabelStudio", path: str, method: str, **given: Any) -> Any:
+def _request(sdk: "LabelStudio", path: str, method: str, **given: Any) -> bytes:
     import httpx
     from label_studio_sdk.core.api_error import ApiError
 
@@ -75,7 +82,7 @@ def _request(sdk: "LabelStudio", path: str, method: str, **given: Any) -> Any:
     # Response and stream hold each other: without this, megabytes of pages wait for the collector of such cycles.
     response.stream = httpx.ByteStream(b"")
     if 200 <= response.status_code < 300:
-        return response.json()
+        return response.content
     try:
         body = response.json()
     except ValueError:
