@@ -4,7 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heta_evaluation.agreement import krippendorff_alpha
+    from heta_evaluation.agreement.coincidence import krippendorff_alpha
     from heta_evaluation.metrics import METRICS
     from heta_evaluation.report import build_report
     from heta_evaluation.runner import Evaluation, evaluate, evaluate_records
@@ -28,7 +28,7 @@ _HOMES = {
     "build_report": "heta_evaluation.report",
     "evaluate": "heta_evaluation.runner",
     "evaluate_records": "heta_evaluation.runner",
-    "krippendorff_alpha": "heta_evaluation.agreement",
+    "krippendorff_alpha": "heta_evaluation.agreement.coincidence",
 }
 
 

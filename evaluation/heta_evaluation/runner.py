@@ -13,14 +13,15 @@ from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import AttributionRecord, GoldLabels, Item, MetricResult, Record, TokenLabels
 from heta_data.workspace import Workspace
-from heta_evaluation.aggregate import gold_labels
-from heta_evaluation.agreement_results import agreement_results
+from heta_evaluation.aggregation.majority import gold_labels
+from heta_evaluation.agreement.results import agreement_results
+from heta_evaluation.alignment.orders import order_results
+from heta_evaluation.alignment.quantities import Quantities
+from heta_evaluation.alignment.results import alignment_results, difference_results, item_results
+from heta_evaluation.alignment.table import Progress, Table, build_table
 from heta_evaluation.labels import Selection, select_labels
-from heta_evaluation.orders import order_results
-from heta_evaluation.quantities import Quantities
-from heta_evaluation.results import Writer, alignment_results, count_results, difference_results, item_results
+from heta_evaluation.results import Writer, count_results
 from heta_evaluation.settings import EvaluateSettings
-from heta_evaluation.table import Progress, Table, build_table
 
 R = TypeVar("R", bound=Record)
 

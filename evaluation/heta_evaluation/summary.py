@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from heta_data.records import MetricResult
+from heta_evaluation.alignment.subjects import LEXICAL, RANDOM, Subject
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.results import ANSWERED, EVALUATION, HUMAN_REFERENCE, ResultIndex
-from heta_evaluation.subjects import LEXICAL, RANDOM, Subject
 
 MAIN = "token_f1@k"
 COLUMNS = (MAIN, "average_precision", "spearman", "dsa_minus_uniform")

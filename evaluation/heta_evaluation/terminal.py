@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    from heta_evaluation.order_study import OrderStudy
+    from heta_evaluation.alignment.order_study import OrderStudy
     from heta_evaluation.runner import Evaluation
 
 _HEADINGS = {

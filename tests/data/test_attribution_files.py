@@ -14,7 +14,7 @@ from heta_data.attribution_files import attribution_files
 from heta_data.release import build_release
 from heta_data.workspace import Workspace
 from heta_evaluation import build_report, evaluate
-from heta_evaluation.order_study import study_orders
+from heta_evaluation.alignment.order_study import study_orders
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from heta_data.records import AttributionRecord, GoldLabels, Item, MetricResult,
 from heta_data.release import build_release, check_release
 from heta_data.release.gold import MAJORITY, majority_problems
 from heta_data.workspace import Workspace
-from heta_evaluation import aggregate
+from heta_evaluation.aggregation import majority as aggregate
 from heta_evaluation.labels import select_labels
 from heta_evaluation.runner import evaluate, read_inputs
 from heta_evaluation.settings import EvaluateSettings

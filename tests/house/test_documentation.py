@@ -10,7 +10,9 @@ import pytest
 from heta import cli as root
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *(ROOT / folder / "README.md" for folder in ("heta", "data", "evaluation", "annotation"))]
+AREAS = ("heta", "data", "evaluation", "annotation")
+PAGES = [ROOT / "README.md", *(ROOT / area / "README.md" for area in AREAS)]
+PAGES += sorted(page for area in AREAS for page in (ROOT / area / "docs").glob("*.md"))
 
 
 def documented_lines() -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from heta.records import Span
 from heta_data.records import GoldLabels, TokenLabels
-from heta_evaluation.aggregate import gold_labels
+from heta_evaluation.aggregation.majority import gold_labels
 
 CONTESTED_BELOW = 0.5
 """Mean F1 over pairs of raters below which an item is contested."""

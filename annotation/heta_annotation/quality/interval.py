@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from heta_data.records import TokenLabels
-from heta_evaluation.agreement import alpha, coincidences
+from heta_evaluation.agreement.coincidence import alpha, coincidences
 
 DRAWS = 1000
 

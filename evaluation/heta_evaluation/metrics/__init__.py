@@ -19,10 +19,10 @@ METRICS: "Registry[Metric]" = Registry(
         "roc_auc": "heta_evaluation.metrics.alignment:ROC_AUC",
         "eraser_auprc": "heta_evaluation.metrics.alignment:ERASER_AUPRC",
         "mass_outside": "heta_evaluation.metrics.alignment:MASS_OUTSIDE",
-        "krippendorff_alpha": "heta_evaluation.agreement:KRIPPENDORFF_ALPHA",
-        "raw_agreement": "heta_evaluation.agreement:RAW_AGREEMENT",
-        "positive_agreement": "heta_evaluation.agreement:POSITIVE_AGREEMENT",
-        "prevalence": "heta_evaluation.agreement:PREVALENCE",
+        "krippendorff_alpha": "heta_evaluation.agreement.coincidence:KRIPPENDORFF_ALPHA",
+        "raw_agreement": "heta_evaluation.agreement.coincidence:RAW_AGREEMENT",
+        "positive_agreement": "heta_evaluation.agreement.coincidence:POSITIVE_AGREEMENT",
+        "prevalence": "heta_evaluation.agreement.coincidence:PREVALENCE",
     },
 )
 

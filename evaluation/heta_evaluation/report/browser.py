@@ -12,11 +12,11 @@ import numpy as np
 
 from heta.records import Span
 from heta_data.records import Item
-from heta_evaluation.agreement_results import item_disagreement
+from heta_evaluation.agreement.results import item_disagreement
+from heta_evaluation.alignment.subjects import RANDOM
+from heta_evaluation.alignment.table import Row, Table
 from heta_evaluation.metrics.base import FloatArray
-from heta_evaluation.subjects import RANDOM
 from heta_evaluation.summary import number, short_names
-from heta_evaluation.table import Row, Table
 
 LEVELS = 7
 LINE = 22

@@ -16,10 +16,11 @@ from heta_data.jsonl import read_records
 from heta_data.options import folder_flag
 from heta_data.records import MetricResult
 from heta_data.workspace import Workspace
-from heta_evaluation.agreement_results import rater_counts
+from heta_evaluation.agreement.results import rater_counts
+from heta_evaluation.alignment.quantities import answered_by
+from heta_evaluation.alignment.table import Table, build_table
 from heta_evaluation.labels import select_labels
 from heta_evaluation.metrics import METRICS
-from heta_evaluation.quantities import answered_by
 from heta_evaluation.report.browser import item_cards
 from heta_evaluation.report.plots import forest_plots
 from heta_evaluation.results import ANSWERED, EVALUATION, HUMAN_REFERENCE, LABELS, ResultIndex
@@ -39,7 +40,6 @@ from heta_evaluation.summary import (
     verdict,
     verdict_lines,
 )
-from heta_evaluation.table import Table, build_table
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from math import ceil, floor
 from typing import NamedTuple
 
 from heta_data.records import MetricResult
+from heta_evaluation.alignment.subjects import RANDOM
 from heta_evaluation.results import HUMAN_REFERENCE, ResultIndex
-from heta_evaluation.subjects import RANDOM
 from heta_evaluation.summary import Line, figure, number, title
 
 ROW, TOP, BOTTOM = 26, 26, 40

@@ -10,7 +10,7 @@ from heta_annotation.campaign.ledger import Rater
 from heta_annotation.campaign.progress import answers_a_day, edits_by_others
 from heta_annotation.quality.interval import agreement
 from heta_data.records import TokenLabels
-from heta_evaluation.agreement import krippendorff_alpha
+from heta_evaluation.agreement.coincidence import krippendorff_alpha
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

@@ -25,7 +25,7 @@ from helpers.simulated_raters import (
 )
 from heta_annotation.quality.flags import Flag, chance_z, flag_raters, proposes_pause
 from heta_data.records import TokenLabels
-from heta_evaluation.agreement import krippendorff_alpha
+from heta_evaluation.agreement.coincidence import krippendorff_alpha
 
 ITEMS, GOLD = 24, 4
 

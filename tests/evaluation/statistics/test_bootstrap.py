@@ -8,16 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
 
-from heta_evaluation.statistics import (
-    Cells,
-    Design,
-    crossed_bootstrap,
-    group_weights,
-    holm,
-    rater_weights,
-    shifted_intervals,
-    sign_flip_test,
-)
+from heta_evaluation.statistics.bootstrap import Cells, Design, crossed_bootstrap, group_weights, rater_weights
+from heta_evaluation.statistics.intervals import shifted_intervals
+from heta_evaluation.statistics.tests import holm, sign_flip_test
 
 NOBODY = np.zeros(0, dtype=np.int64)
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from heta_data.records import MetricResult
-from heta_evaluation.agreement import POSITIVE_AGREEMENT, coincidences
+from heta_evaluation.agreement.coincidence import POSITIVE_AGREEMENT, coincidences
+from heta_evaluation.alignment.table import Row, Table
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.metrics.base import AgreementMetric, Value
 from heta_evaluation.results import Writer
-from heta_evaluation.statistics import group_weights, shifted_intervals
-from heta_evaluation.table import Row, Table
+from heta_evaluation.statistics.bootstrap import group_weights
+from heta_evaluation.statistics.intervals import shifted_intervals
 
 RATERS = "raters"
 

@@ -15,12 +15,12 @@ from heta.errors import NumericalError
 from heta_data.compose import label_units
 from heta_data.errors import IntegrityError
 from heta_data.records import AttributionRecord
+from heta_evaluation.alignment.quantities import REFERENCE, Column, Quantities
+from heta_evaluation.alignment.scoring import held_out, item_metrics, score_item
+from heta_evaluation.alignment.table import build_table
 from heta_evaluation.labels import select_labels
 from heta_evaluation.metrics import METRICS
-from heta_evaluation.quantities import REFERENCE, Column, Quantities
-from heta_evaluation.scoring import held_out, item_metrics, score_item
 from heta_evaluation.settings import EvaluateSettings
-from heta_evaluation.table import build_table
 
 ANY = EvaluateSettings(kinds=("human", "simulated"))
 ITEMS = make_items()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heta_evaluation.agreement import coincidences
+from heta_evaluation.agreement.coincidence import coincidences
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.metrics.base import AgreementMetric, AlignmentMetric, Batch, Value, one_case, per_case
 

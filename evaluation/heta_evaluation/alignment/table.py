@@ -11,10 +11,7 @@ from heta.words import Rule
 from heta_data.compose import label_units
 from heta_data.errors import IntegrityError
 from heta_data.records import WHOLE_ANSWER, Arm, AttributionRecord, Item, RaterKind, TokenLabels
-from heta_evaluation.labels import Selection
-from heta_evaluation.metrics.base import Batch, BoolArray, FloatArray
-from heta_evaluation.statistics import FEW_RATERS, Design, IntArray
-from heta_evaluation.subjects import (
+from heta_evaluation.alignment.subjects import (
     LEXICAL,
     NO_MASS,
     RANDOM,
@@ -24,6 +21,10 @@ from heta_evaluation.subjects import (
     carry_record,
     group_records,
 )
+from heta_evaluation.labels import Selection
+from heta_evaluation.metrics.base import Batch, BoolArray, FloatArray
+from heta_evaluation.statistics.bootstrap import FEW_RATERS, Design
+from heta_evaluation.statistics.intervals import IntArray
 
 Progress = Callable[[int, int], None]
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from helpers.evaluation_folder import make_items
+from heta_evaluation.alignment.scoring import held_out, score_item
+from heta_evaluation.alignment.table import Row
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.metrics.base import FloatArray
-from heta_evaluation.scoring import held_out, score_item
-from heta_evaluation.statistics import Cells, Design, crossed_bootstrap
-from heta_evaluation.table import Row
+from heta_evaluation.statistics.bootstrap import Cells, Design, crossed_bootstrap
 
 F1 = METRICS.get("token_f1@k")
 WORDS, ITEMS, SETS, DRAWS = 16, 12, 80, 250

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from heta_data.records import MetricResult
+from heta_evaluation.alignment.quantities import Column
 from heta_evaluation.metrics.base import FloatArray, Grid
-from heta_evaluation.quantities import Column
 from heta_evaluation.results import Writer
-from heta_evaluation.statistics import Cells, Design, crossed_bootstrap
+from heta_evaluation.statistics.bootstrap import Cells, Design, crossed_bootstrap
 
 _NO_RATERS = np.zeros(0, dtype=np.int64)
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from heta_evaluation.alignment.scoring import HeldOut, held_out, item_metrics, score_item, uses_labels
+from heta_evaluation.alignment.table import Progress, Row, Table
 from heta_evaluation.metrics.base import BoolArray, FloatArray, Grid
-from heta_evaluation.scoring import HeldOut, held_out, item_metrics, score_item, uses_labels
-from heta_evaluation.statistics import Cells, Draws, crossed_bootstrap
-from heta_evaluation.table import Progress, Row, Table
+from heta_evaluation.statistics.bootstrap import Cells, Draws, crossed_bootstrap
 
 REFERENCE = -1
 """Stands for the human reference among the subjects."""

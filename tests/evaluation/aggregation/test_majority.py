@@ -8,10 +8,10 @@ from heta.errors import InputError
 from heta.records import Span
 from heta_data.compose import label_units
 from heta_data.errors import IntegrityError
-from heta_evaluation.aggregate import MAJORITY, gold_labels, majority
+from heta_evaluation.aggregation.majority import MAJORITY, gold_labels, majority
+from heta_evaluation.alignment.table import build_table
 from heta_evaluation.labels import select_labels
 from heta_evaluation.settings import EvaluateSettings
-from heta_evaluation.table import build_table
 
 UNITS = (Span(0, 3), Span(4, 7), Span(8, 9))
 

@@ -10,13 +10,13 @@ from heta_data.attribution_files import read_attributions
 from heta_data.jsonl import read_records
 from heta_data.records import Item, MetricResult
 from heta_data.workspace import Workspace
+from heta_evaluation.alignment.orders import order_results
+from heta_evaluation.alignment.quantities import Quantities
+from heta_evaluation.alignment.subjects import Subject
+from heta_evaluation.alignment.table import Progress, Table, build_table
 from heta_evaluation.labels import Selection
-from heta_evaluation.orders import order_results
-from heta_evaluation.quantities import Quantities
 from heta_evaluation.results import ResultIndex, Writer
 from heta_evaluation.settings import EvaluateSettings
-from heta_evaluation.subjects import Subject
-from heta_evaluation.table import Progress, Table, build_table
 
 
 @dataclass(frozen=True)

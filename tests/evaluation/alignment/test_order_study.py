@@ -13,8 +13,8 @@ from heta.errors import InputError
 from heta_data.compose import label_units
 from heta_data.records import AttributionRecord, Item
 from heta_data.workspace import Workspace
-from heta_evaluation.cli import evaluate
-from heta_evaluation.order_study import Answers, study_orders
+from heta_evaluation.alignment.order_study import Answers, study_orders
+from heta_evaluation.cli.evaluate import evaluate
 
 
 def masses(item: Item, on_evidence: float) -> np.ndarray:

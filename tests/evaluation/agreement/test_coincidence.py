@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heta_evaluation.agreement import alpha, coincidences, krippendorff_alpha
+from heta_evaluation.agreement.coincidence import alpha, coincidences, krippendorff_alpha
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.metrics.base import Value
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heta_evaluation.aggregate import majority
+from heta_evaluation.aggregation.majority import majority
+from heta_evaluation.alignment.table import Row
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.metrics.base import AlignmentMetric, Batch, BoolArray, FloatArray, Grid, Value, grid
-from heta_evaluation.table import Row
 
 LABELLED = ("gold", "share")
 

@@ -1,0 +1,1 @@
+"""Many raters' labels put together to gold labels."""

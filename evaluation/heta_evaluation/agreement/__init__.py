@@ -1,0 +1,1 @@
+"""Raters with each other."""

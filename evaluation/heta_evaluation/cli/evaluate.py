@@ -1,0 +1,22 @@
+"""The group `heta evaluate`: one module a command."""
+
+import click
+
+from heta_evaluation.cli.orders import orders
+from heta_evaluation.cli.report import report
+from heta_evaluation.cli.run import run
+
+
+@click.group()
+def evaluate() -> None:
+    """Agreement of raters, alignment of methods with them, and the report.
+
+    \b
+    Examples:
+      heta evaluate run -C my-benchmark
+      heta evaluate report -C my-benchmark
+    """
+
+
+for command in (run, report, orders):
+    evaluate.add_command(command)

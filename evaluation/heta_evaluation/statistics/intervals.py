@@ -1,0 +1,73 @@
+"""95 % intervals from bootstrap draws."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heta_evaluation.metrics.base import BoolArray, FloatArray
+
+IntArray = NDArray[np.int64]
+ENTRIES = 2_000_000
+"""Draws x items (or groups) handled at once: some 50 MB of weights."""
+_ENOUGH = 0.25
+"""Share of draws that must have a value before an interval is given."""
+
+
+class Interval(NamedTuple):
+    """95 % interval of one estimate."""
+
+    low: float
+    high: float
+    bias: float
+    """Mean of the draws minus the estimate; the ends are less it."""
+
+    def within(self, lowest: float, highest: float) -> "Interval":
+        """Cut to the range that the figure can have: a shifted end may leave it."""
+        return self._replace(low=max(self.low, lowest), high=min(self.high, highest))
+
+
+def shifted_intervals(values: FloatArray, valid: BoolArray, point: FloatArray) -> list[Interval | None]:
+    """Percentile intervals, 95 %, of estimates `[Q]` from their draws `[D, Q]`, less the bias of the draws.
+
+    A draw of raters holds fewer distinct people than there are (some 63 %), so that figures against a majority lie
+    lower in most draws than as observed, and plain quantiles lie too low. The bootstrap's estimate of that bias, mean
+    of the draws minus the estimate, is taken off every draw; the estimate always lies inside. Figures without such a
+    bias, plain means over items for one, keep their percentile interval. Efron's BC interval is no remedy here: it
+    shifts by twice the bias and narrows as it shifts, and with 5 raters it held the truth in 78 % of simulated
+    data sets, against 100 % for this one (tests/evaluation/statistics/test_interval_coverage.py).
+
+    Returns:
+        None where fewer than a quarter of a column's draws are valid.
+
+    Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, equation 10.2 (bias), 13.5 (percentiles).
+    """
+    found: list[Interval | None] = []
+    size = max(1, ENTRIES // max(len(values), 1))
+    for start in range(0, len(point), size):
+        part = slice(start, start + size)
+        found += _interval_block(values[:, part], valid[:, part], point[part])
+    return found
+
+
+def _interval_block(values: FloatArray, valid: BoolArray, point: FloatArray) -> list[Interval | None]:
+    count = valid.sum(axis=0)
+    some = np.maximum(count, 1)
+    enough = count >= max(1.0, _ENOUGH * len(values))
+    bias = np.where(enough, values.sum(axis=0, where=valid) / some - point, 0.0)
+    ordered = np.sort(np.where(valid | ~enough, values, np.inf), axis=0)
+    low = np.minimum(_quantile(ordered, some, 0.025) - bias, point)
+    high = np.maximum(_quantile(ordered, some, 0.975) - bias, point)
+    columns = zip(low.tolist(), high.tolist(), bias.tolist(), enough.tolist(), strict=True)
+    return [Interval(*numbers) if given else None for *numbers, given in columns]
+
+
+def _quantile(ordered: FloatArray, count: IntArray, share: float) -> FloatArray:
+    """Quantile `share` of the first `count [Q]` of each column `[D, Q]`, linear between neighbours."""
+    if not len(ordered):
+        return np.zeros(len(count))
+    place = share * (count - 1)
+    lower = np.floor(place).astype(np.int64)
+    columns = np.arange(len(count))
+    left, right = ordered[lower, columns], ordered[np.minimum(lower + 1, count - 1), columns]
+    return np.asarray(left + (right - left) * (place - lower))
