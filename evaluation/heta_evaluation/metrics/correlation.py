@@ -38,7 +38,7 @@ def _correlate(first: FloatArray, second: FloatArray) -> FloatArray:
     """Pearson correlation of every row of `[P, n]` with every row of `[S, n]`, 0 for constant rows."""
     first, second = (rows - rows.mean(axis=1, keepdims=True) for rows in (first, second))
     norms = np.sqrt(np.sum(first**2, axis=1))[:, None] * np.sqrt(np.sum(second**2, axis=1))[None, :]
-    return np.clip(first @ second.T / np.where(norms == 0, 1.0, norms), -1.0, 1.0)
+    return np.asarray(np.clip(first @ second.T / np.where(norms == 0, 1.0, norms), -1.0, 1.0))
 
 
 def spearman(batch: Batch) -> Grid:

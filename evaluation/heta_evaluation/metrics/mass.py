@@ -59,7 +59,7 @@ def uniform_dsa(batch: Batch) -> float:
 
 
 def _uniform_labelled(batch: Batch) -> FloatArray:
-    return 2 * batch.gold.mean(axis=1, keepdims=True) - 1
+    return np.asarray(2 * batch.gold.mean(axis=1, keepdims=True) - 1)
 
 
 def dsa_minus_uniform(batch: Batch, *, absolute: bool = False) -> Grid:

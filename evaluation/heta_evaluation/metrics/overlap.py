@@ -16,7 +16,7 @@ _EXPECTED = "expected value under uniform tie breaking"
 
 
 def _gold(batch: Batch) -> FloatArray:
-    return batch.gold.sum(axis=1, keepdims=True).astype(float)
+    return np.asarray(batch.gold.sum(axis=1, keepdims=True), dtype=float)
 
 
 def _random_hits(batch: Batch, k: Size) -> Hits:
@@ -89,7 +89,7 @@ def micro_f1(k: Size = None) -> Pooling:
 
 def ratio(above: FloatArray, below: FloatArray) -> FloatArray:
     """above / below, 0 where nothing is below."""
-    return above / np.where(below == 0, 1.0, below)
+    return np.asarray(above / np.where(below == 0, 1.0, below))
 
 
 def _at(k: Size) -> str:

@@ -36,7 +36,7 @@ def _area(batch: Batch, relevance: FloatArray, height: Callable[[FloatArray], Fl
     for subject, (order, ends) in enumerate(_thresholds(batch)):
         found = np.cumsum(relevance[:, order], axis=1)[:, ends]
         values[:, subject] = np.sum(np.diff(found, axis=1, prepend=0.0) * height(found / (ends + 1.0)), axis=1)
-    return np.clip(values / total, 0.0, 1.0)
+    return np.asarray(np.clip(values / total, 0.0, 1.0))
 
 
 def average_precision(batch: Batch) -> Grid:

@@ -33,7 +33,7 @@ def span_overlaps(predicted: Spans, gold: Spans) -> FloatArray:
     ends = np.minimum(first[:, None, 1], second[None, :, 1]) - np.maximum(first[:, None, 0], second[None, :, 0])
     both = np.maximum(ends, 0.0)
     lengths = np.diff(first, axis=1) + np.diff(second, axis=1).T
-    return both / np.maximum(lengths - both, 1.0)
+    return np.asarray(both / np.maximum(lengths - both, 1.0))
 
 
 def matched(overlaps: FloatArray, threshold: float) -> tuple[int, int]:
@@ -167,7 +167,7 @@ IOU_F1 = AlignmentMetric(
     range=(0.0, 1.0),
     direction="higher",
     needs=("gold",),
-    reference="2 matched / (predicted + gold), spans match at intersection over union >= 0.5; maximum one-to-one matching",
+    reference="2 matched / (predicted + gold), a pair matches at intersection over union >= 0.5; maximum matching",
     ties="a tie at the k-th place that does not fit in whole stays out",
     negative=SIGNED,
     constant="0: nothing stands out",

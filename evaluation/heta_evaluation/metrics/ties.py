@@ -82,7 +82,7 @@ class Hits:
     @property
     def expected(self) -> FloatArray:
         """E[hits], `[P, S]`."""
-        return self.sure + self.places * self.tied_gold / np.maximum(self.tied, 1.0)
+        return np.asarray(self.sure + self.places * self.tied_gold / np.maximum(self.tied, 1.0))
 
     def expect(self, function: Callable[[FloatArray, FloatArray], FloatArray], gold: FloatArray) -> FloatArray:
         """E[function(hits, gold)] for `gold [P, S]`, number of gold units of the item; exact, `[P, S]`."""

@@ -78,7 +78,7 @@ def test_a_tie_that_does_not_fit_stays_out():
 
 
 def test_two_short_spans_in_a_long_one_match_once():
-    # gold [0, 5); predicted [0, 1), [2, 3), [4, 5): each overlaps by a fifth. F1 = 2 / (3 + 1) one to one, 6 / 4 in ERASER.
+    # gold [0, 5); predicted [0, 1), [2, 3), [4, 5): each overlaps by a fifth. One to one 2 / (3 + 1), in ERASER 6 / 4.
     case = one_case([1, 0, 1, 0, 1], [1, 1, 1, 1, 1])
     assert iou_f1(case, k=3, threshold=0.1).values[0, 0] == pytest.approx(1 / 2)
     assert eraser_iou_f1(case, k=3, threshold=0.1).values[0, 0] == pytest.approx(3 / 2)
