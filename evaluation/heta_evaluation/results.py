@@ -84,7 +84,7 @@ class Writer:
             low=ends.low if ends else None,
             high=ends.high if ends else None,
             n=n,
-            config={**config, **self.how(ends, draws.lost(number), raters=raters)},
+            config={**self.how(ends, draws.lost(number), raters=raters), **config},
         )
 
     def subject(self, column: Column) -> str:

@@ -16,6 +16,7 @@ from heta_data.workspace import Workspace
 from heta_evaluation.aggregation.majority import gold_labels
 from heta_evaluation.agreement.results import agreement_results
 from heta_evaluation.alignment.orders import order_results
+from heta_evaluation.alignment.pooled import pooled_results
 from heta_evaluation.alignment.quantities import Quantities
 from heta_evaluation.alignment.results import alignment_results, difference_results, item_results
 from heta_evaluation.alignment.table import Progress, Table, build_table
@@ -124,6 +125,7 @@ def evaluate_records(inputs: Inputs, settings: EvaluateSettings, *, progress: Pr
         *count_results(writer, inputs.fingerprint()),
         *agreement_results(writer),
         *alignment_results(writer, quantities, draws, observed),
+        *pooled_results(writer, quantities, draws),
         *difference_results(writer, quantities, draws, observed),
         *order_results(writer, observed),
         *item_results(writer, quantities, observed),

@@ -127,7 +127,7 @@ def _fisher(batch: Batch, metric: "partial[Grid]") -> Grid:
 
 
 def _pooling(metric: "partial[Grid]") -> Pooling:
-    return Pooling("fisher_z", parts=(partial(_fisher, metric=metric),), combine=np.tanh)
+    return Pooling("fisher_z", parts=(partial(_fisher, metric=metric),), combine=np.tanh, chance=(_nothing,))
 
 
 def _correlation(name: str, title: str, reference: str, ties: str, invariance: Invariance) -> AlignmentMetric:

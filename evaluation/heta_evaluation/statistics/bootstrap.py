@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from heta_evaluation.metrics.base import BoolArray, FloatArray
 from heta_evaluation.statistics.intervals import ENTRIES, IntArray, Interval, shifted_intervals
+from heta_evaluation.statistics.products import number_rows, weighted_sums
 
 FEW_RATERS = 5
 """Below this many raters nothing is claimed about raters who did not take part."""
@@ -124,6 +125,7 @@ def crossed_bootstrap(
     drawn = rater_weights(design.n_raters, draws, rng, resample=resample_raters)
     groups = np.asarray(design.groups, dtype=np.int64)
     weights = group_weights(design.n_groups, draws, rng)
+    alike = number_rows(drawn)
     total: _Sums | None = None
     size = max(1, ENTRIES // draws)
     for start in range(0, len(groups), size):
@@ -133,7 +135,7 @@ def crossed_bootstrap(
             cells(item, np.concatenate([np.ones((1, rows.shape[1])), rows]))
             for item, (rows, _) in zip(items, patterns, strict=True)
         ]
-        block = _block_sums(tables, [which for _, which in patterns], weights[:, groups[start : items.stop]])
+        block = _block_sums(tables, [which for _, which in patterns], weights[:, groups[start : items.stop]], alike)
         total = block if total is None else total + block
     if total is None:
         raise ValueError("crossed_bootstrap needs at least one item")
@@ -159,20 +161,14 @@ class _Sums:
         return _Sums(self.point + other.point, self.n + other.n, self.sums + other.sums, self.numbers + other.numbers)
 
 
-def _block_sums(tables: Sequence[Cells], which: Sequence[IntArray], weights: NDArray[np.uint16]) -> _Sums:
-    """Sums over some items. In each draw, one row of each item's table counts `weights[draw, item]` times.
-
-    That is one sparse matrix product: a row a draw, one entry an item, in the column of the table row it takes.
-    """
-    from scipy.sparse import csr_array
-
-    draws, items = weights.shape
+def _block_sums(
+    tables: Sequence[Cells], which: Sequence[IntArray], weights: NDArray[np.uint16], alike: IntArray
+) -> _Sums:
+    """Sums over some items. In each draw, one row of each item's table counts `weights[draw, item]` times."""
     offsets = np.cumsum([0, *(len(table.values) for table in tables)])
-    columns = np.stack(which, axis=1) + 1 + offsets[:-1]  # row 0 of a table is the observed data
-    pointers = np.arange(draws + 1, dtype=np.int64) * items
-    entries = (weights.reshape(-1).astype(float), columns.reshape(-1), pointers)
-    matrix = csr_array(entries, shape=(draws, int(offsets[-1])))
+    rows = np.stack(which, axis=1) + 1 + offsets[:-1]  # row 0 of a table is the observed data
     values = np.concatenate([table.values for table in tables])
-    valid = np.concatenate([table.valid for table in tables]).astype(float)
+    valid = np.concatenate([table.valid for table in tables])
     observed = offsets[:-1]
-    return _Sums(values[observed].sum(axis=0), valid[observed].sum(axis=0), matrix @ values, matrix @ valid)
+    sums, numbers = weighted_sums(values, valid, rows, weights, alike)
+    return _Sums(values[observed].sum(axis=0), valid[observed].sum(axis=0).astype(float), sums, numbers)
