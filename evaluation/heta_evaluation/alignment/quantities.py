@@ -26,6 +26,8 @@ from heta_evaluation.statistics.bootstrap import Cells, Draws, crossed_bootstrap
 
 REFERENCE = -1
 """Stands for the human reference among the subjects."""
+_ASKED = 20
+"""Items that are asked why a figure has no value."""
 INNER = ("crowd", "chance", "part")
 """Columns that are no figures themselves: what ratios and poolings are made of."""
 
@@ -77,6 +79,7 @@ class Quantities:
                 for first, second in self.pairs
             ),
         )
+        self._seen: dict[str, Mapping[str, Scored]] = {}
         self.index: Mapping[Column, int] = {column: number for number, column in enumerate(self.columns)}
 
     def _blocks(self) -> Iterator[Block]:
@@ -143,16 +146,18 @@ class Quantities:
             yield one.chance, one.chance_valid
             yield one.reference[:, None], one.reference_valid[:, None]
 
-    def reason(self, column: Column, rows: int = 20) -> str:
+    def reason(self, column: Column) -> str:
         """Why a column has no value: the commonest reason in the first items that it is about."""
         block = next(block for block in self.blocks if column in block.columns)
         place = block.subjects[block.columns.index(column)]
-        counted: Counter[str] = Counter()
-        for number, row in enumerate(self.table.rows):
-            if counted.total() < rows and (block.items is None or block.items[number]):
-                one = self.score(row, np.ones((1, len(row.raters))))[block.grid]
-                counted[str(one.full().reasons[0, place])] += 1
-        return max(counted, key=lambda reason: (counted[reason], reason), default="no_common_items")
+        about = [row for number, row in enumerate(self.table.rows) if block.items is None or block.items[number]]
+        reasons = Counter(str(self._first(row)[block.grid].full().reasons[0, place]) for row in about[:_ASKED])
+        return max(reasons, key=lambda reason: (reasons[reason], reason), default="no_common_items")
+
+    def _first(self, row: Row) -> Mapping[str, Scored]:
+        if row.item.id not in self._seen:
+            self._seen[row.item.id] = self.score(row, np.ones((1, len(row.raters))))
+        return self._seen[row.item.id]
 
     def _differences(self, found: Mapping[str, tuple[FloatArray, BoolArray]]) -> Iterator[tuple[FloatArray, BoolArray]]:
         if not self.pairs:

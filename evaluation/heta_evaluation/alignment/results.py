@@ -30,7 +30,7 @@ def alignment_results(
             column,
             draws,
             number,
-            reason=_reason(column, writer.table, observed) or quantities.reason(column),
+            reason="" if draws.n[number] else _reason(column, writer.table, observed) or quantities.reason(column),
             config=subject.description() if subject else {},
             raters=column.metric in labelled,
         )
