@@ -1,9 +1,9 @@
 """Four methods against people's own rationales: python tests/benchmarks/study_rationales.py FAIR COSE QUESTIONS -C OUT
 
 FAIR: 250 CommonsenseQA questions x 6 raters (Fair Rationales, `cose_even.jsonl`). COSE: what one person selected of
-each question (CoS-E development set). QUESTIONS: CommonsenseQA's questions, choices and answers. Items and labels are built
-below OUT, attributed by `heta data attribute`, evaluated by `heta evaluate run`. What is there is not done again, and a
-question that both sets have is attributed once. `--only` does one part, so that two can run beside each other.
+each question (CoS-E development set). QUESTIONS: CommonsenseQA's questions, choices and answers. Items and labels are
+built below OUT, attributed by `heta data attribute`, evaluated by `heta evaluate run`. What is there is not done again,
+and a question that both sets have is attributed once. `--only` does one part, so that two can run beside each other.
 """
 
 import json

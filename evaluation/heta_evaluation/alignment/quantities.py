@@ -21,7 +21,7 @@ from heta_evaluation.alignment.scoring import (
 from heta_evaluation.alignment.strata import strata, stratified
 from heta_evaluation.alignment.table import Progress, Row, Table
 from heta_evaluation.alignment.views import View, viewed, views
-from heta_evaluation.metrics.base import AlignmentMetric, BoolArray, FloatArray, Grid, Pooling
+from heta_evaluation.metrics.base import AlignmentMetric, BoolArray, FloatArray, Grid, IntArray, Pooling
 from heta_evaluation.statistics.bootstrap import Cells, Draws, crossed_bootstrap
 
 REFERENCE = -1
@@ -52,7 +52,8 @@ class Block(NamedTuple):
     columns: tuple[Column, ...]
     grid: str
     """Which of the grids of `Quantities.score`."""
-    subjects: Sequence[int]
+    places: IntArray | None = None
+    """Their subjects' places in the grid; None: all in order."""
     items: BoolArray | None = None
     """`[item]`, those that count; None: all."""
 
@@ -90,13 +91,14 @@ class Quantities:
             for variant in metric.variants:
                 yield _block(f"{metric.name}/{variant.name}", metric.name, variant.name, everyone)
         for view in self.views:
+            random = len(view.subjects) == len(self.table.subjects)
             for one in viewed(self.metrics):
                 columns = tuple(Column(one.name, view.name, subject) for subject in view.subjects)
-                yield Block(columns, f"{one.name}/{view.name}", range(len(columns)))
+                yield Block(columns, f"{one.name}/{view.name}", None if random else np.arange(len(columns)))
         for metric, pooling in _poolings(self.metrics):
             for part in range(len(pooling.parts)):
                 columns = tuple(part_column(metric, pooling, part, subject) for subject in everyone)
-                yield Block(columns, f"{metric.name}/{pooling.name}/{part}", everyone)
+                yield Block(columns, f"{metric.name}/{pooling.name}/{part}")
         for model in self.table.models:
             answered = np.asarray([row.answered.get(model, False) for row in self.table.rows], dtype=bool)
             members = _with_baselines(self.table, model)
@@ -131,11 +133,13 @@ class Quantities:
             start, end = end, end + len(block.columns)
             if block.items is None or block.items[item]:
                 own, there = found[block.grid]
-                values[:, start:end], valid[:, start:end] = own[:, block.subjects], there[:, block.subjects]
+                if block.places is not None:
+                    own, there = own[:, block.places], there[:, block.places]
+                values[:, start:end], valid[:, start:end] = own, there
         for part, ok in (*self._held_out(row, weights), *self._differences(found)):
             start, end = end, end + part.shape[1]
             values[:, start:end], valid[:, start:end] = part, ok
-        return Cells(np.where(valid, values, 0.0), valid)
+        return Cells(values, valid)
 
     def _held_out(self, row: Row, weights: FloatArray) -> Iterator[tuple[FloatArray, BoolArray]]:
         found: Mapping[str, HeldOut] = held_out(row, self.referenced, weights)
@@ -149,7 +153,8 @@ class Quantities:
     def reason(self, column: Column) -> str:
         """Why a column has no value: the commonest reason in the first items that it is about."""
         block = next(block for block in self.blocks if column in block.columns)
-        place = block.subjects[block.columns.index(column)]
+        place = block.columns.index(column)
+        place = place if block.places is None else int(block.places[place])
         about = [row for number, row in enumerate(self.table.rows) if block.items is None or block.items[number]]
         reasons = Counter(str(self._first(row)[block.grid].full().reasons[0, place]) for row in about[:_ASKED])
         return max(reasons, key=lambda reason: (reasons[reason], reason), default="no_common_items")
@@ -165,7 +170,8 @@ class Quantities:
         first, second = np.asarray(self.pairs).T
         for metric in self.compared:
             values, valid = found[metric.name]
-            yield values[:, first] - values[:, second], valid[:, first] & valid[:, second]
+            both = valid[:, first] & valid[:, second]
+            yield np.where(both, values[:, first] - values[:, second], 0.0), both
 
     def bootstrap(self, draws: int, seed: int, progress: Progress | None = None) -> Draws:
         """Every column's mean and its draws, over items and raters crossed."""
@@ -194,7 +200,9 @@ def part_column(metric: AlignmentMetric, pooling: Pooling, part: int, subject: i
 
 
 def _block(grid: str, metric: str, variant: str, subjects: Sequence[int], items: BoolArray | None = None) -> Block:
-    return Block(tuple(Column(metric, variant, subject) for subject in subjects), grid, subjects, items)
+    """Columns of some of the subjects, in the order of the table."""
+    places = None if isinstance(subjects, range) else np.asarray(subjects, dtype=np.int64)
+    return Block(tuple(Column(metric, variant, subject) for subject in subjects), grid, places, items)
 
 
 def _poolings(metrics: Sequence[AlignmentMetric]) -> Iterator[tuple[AlignmentMetric, Pooling]]:

@@ -60,9 +60,9 @@ class Scored:
 
     def cells(self) -> tuple[FloatArray, BoolArray]:
         """Values and where there are any, `[P, S + 1]` each."""
-        valid = self.grid.valid[self.which]
-        valid[self.nobody] = False
-        return self.grid.values[self.which], valid
+        values, valid = self.grid.values[self.which], self.grid.valid[self.which]
+        values[self.nobody], valid[self.nobody] = 0.0, False
+        return values, valid
 
     def full(self) -> Grid:
         """`[P, S + 1]`, with the reasons."""

@@ -35,6 +35,9 @@ class Value(NamedTuple):
     reason: str | None = None
 
 
+_NO_REASON = np.asarray("", dtype=object)
+
+
 @dataclass(frozen=True)
 class Grid:
     """Values `[P, S]` of one metric on one item; where `reasons` is not empty, `values` holds 0 and means nothing."""
@@ -55,9 +58,12 @@ class Grid:
 
 def grid(values: FloatArray, *reasons: tuple[BoolArray, str]) -> Grid:
     """A grid from values and, in order of precedence, masks (broadcast to the values) with their reasons."""
+    masks = [(mask, reason) for mask, reason in reversed(reasons) if mask.any()]
+    if not masks:
+        return Grid(values, np.broadcast_to(_NO_REASON, values.shape))
     names = np.full(values.shape, "", dtype=object)
-    for mask, reason in reversed(reasons):
-        names[np.broadcast_to(mask, values.shape)] = reason
+    for mask, reason in masks:
+        names[mask if mask.shape == values.shape else np.broadcast_to(mask, values.shape)] = reason
     return Grid(np.where(names == "", values, 0.0), names)
 
 

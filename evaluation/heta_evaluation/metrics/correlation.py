@@ -1,5 +1,6 @@
 """Correlations of scores with the share of raters that marked each unit: Spearman, Kendall's tau-b, Pearson."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -42,10 +43,22 @@ def _correlate(first: FloatArray, second: FloatArray) -> FloatArray:
 
 
 def spearman(batch: Batch) -> Grid:
-    """Pearson correlation of average ranks, scores against the share of raters that marked. `[P, S]` in [-1, 1]."""
-    from scipy.stats import rankdata
+    """Pearson correlation of average ranks, scores against the share of raters that marked. `[P, S]` in [-1, 1].
 
-    return _reasons(batch, _correlate(np.asarray(rankdata(batch.share, axis=1)), score_ranks(batch)))
+    Units that the same raters marked have one share under every label vector, so ranks are made of such classes.
+    """
+    classes, members = _classes(batch)
+    counts = np.bincount(members).astype(float)
+    ranks = np.empty_like(classes)
+    step = max(1, _ENTRIES // len(counts) ** 2)
+    for start in range(0, len(classes), step):
+        some = classes[start : start + step]
+        below, not_above = (
+            (some[:, None, :] < some[:, :, None]) @ counts,
+            (some[:, None, :] <= some[:, :, None]) @ counts,
+        )
+        ranks[start : start + step] = (below + not_above + 1) / 2
+    return _reasons(batch, _correlate(ranks[:, members], score_ranks(batch)))
 
 
 def pearson(batch: Batch) -> Grid:
@@ -69,7 +82,7 @@ def kendall(batch: Batch) -> Grid:
     Units that the same raters marked have one share under every label vector, so pairs are counted by such classes:
     `[P, S]` in [-1, 1].
     """
-    classes, members = _classes(batch.share)
+    classes, members = _classes(batch)
     counts = np.bincount(members).astype(float)
     scores = _class_pairs(batch, members)
     n = batch.share.shape[1]
@@ -85,10 +98,16 @@ def kendall(batch: Batch) -> Grid:
     return _reasons(batch, np.clip(numerator / np.where(norms == 0, 1.0, norms), -1.0, 1.0))
 
 
-def _classes(share: FloatArray) -> tuple[FloatArray, IntArray]:
+def _classes(batch: Batch) -> tuple[FloatArray, IntArray]:
     """Share of each class under each label vector `[P, C]`, and the class of each unit `[n]`."""
-    _, first, members = np.unique(share.T, axis=0, return_index=True, return_inverse=True)
-    return share[:, first], members.reshape(-1)
+
+    def make() -> tuple[FloatArray, IntArray]:
+        columns = np.ascontiguousarray(batch.share.T)
+        keys = columns.view(np.dtype((np.void, columns.dtype.itemsize * columns.shape[1])))[:, 0]
+        _, first, members = np.unique(keys, return_index=True, return_inverse=True)
+        return batch.share[:, first], members.reshape(-1)
+
+    return batch.once("classes", make)
 
 
 def _class_pairs(batch: Batch, members: IntArray) -> FloatArray:
@@ -120,13 +139,17 @@ def _nothing(batch: Batch) -> Grid:
     return grid(np.zeros((len(batch.share), 1)), (flat, "constant_labels"), (single, "constant_scores"))
 
 
-def _fisher(batch: Batch, metric: "partial[Grid]") -> Grid:
-    found = metric(batch)
+def _fisher(batch: Batch, metric: Callable[[Batch], Grid]) -> Grid:
+    found = _once(batch, metric)
     capped = np.clip(found.values, -LARGEST_R, LARGEST_R)
     return Grid(np.where(found.valid, np.arctanh(capped), 0.0), found.reasons)
 
 
-def _pooling(metric: "partial[Grid]") -> Pooling:
+def _once(batch: Batch, metric: Callable[[Batch], Grid]) -> Grid:
+    return batch.once(metric, lambda: metric(batch))
+
+
+def _pooling(metric: Callable[[Batch], Grid]) -> Pooling:
     return Pooling("fisher_z", parts=(partial(_fisher, metric=metric),), combine=np.tanh, chance=(_nothing,))
 
 
@@ -144,11 +167,11 @@ def _correlation(name: str, title: str, reference: str, ties: str, invariance: I
         negative=SIGNED,
         empty="no value: constant_labels",
         constant="no value: constant_scores",
-        compute=compute,
+        compute=partial(_once, metric=compute),
         chance=_nothing,
         compared=name == "spearman",
         invariance=invariance,
-        poolings=(_pooling(partial(compute)),),
+        poolings=(_pooling(compute),),
     )
 
 

@@ -1,6 +1,6 @@
 """Metrics of a whole ranking against gold or soft labels: a tie is one threshold, or is resolved by expectation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -26,22 +26,30 @@ def _thresholds(batch: Batch) -> list[tuple[IntArray, IntArray]]:
     return batch.once("thresholds", make)
 
 
-def _area(batch: Batch, relevance: FloatArray, height: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """Sum over distinct scores of (recall gained) x (height there), `[P, S]`.
+def _area(batch: Batch, relevance: FloatArray, *, trapezoid: bool = False) -> FloatArray:
+    """Sum over distinct scores of (recall gained) x (precision there, or with the one before), `[P, S]`.
 
-    `relevance [P, n]` is what a unit counts, `height` makes heights `[P, t]` of precisions.
+    `relevance [P, n]` is what a unit counts as.
     """
     values = np.zeros(batch.shape)
-    total = np.maximum(relevance.sum(axis=1, keepdims=True), 1e-300)
+    total = np.maximum(relevance.sum(axis=1), 1e-300)
     for subject, (order, ends) in enumerate(_thresholds(batch)):
-        found = np.cumsum(relevance[:, order], axis=1)[:, ends]
-        values[:, subject] = np.sum(np.diff(found, axis=1, prepend=0.0) * height(found / (ends + 1.0)), axis=1)
-    return np.asarray(np.clip(values / total, 0.0, 1.0))
+        found = np.cumsum(relevance[:, order], axis=1)
+        if len(ends) < len(order):
+            found = found[:, ends]
+        precision = found / (ends + 1.0)
+        if trapezoid:
+            before = np.concatenate([np.ones((len(precision), 1)), precision[:, :-1]], axis=1)
+            precision = (precision + before) / 2
+        gained = found.copy()
+        gained[:, 1:] -= found[:, :-1]
+        values[:, subject] = np.einsum("pt,pt->p", gained, precision)
+    return np.asarray(np.clip(values / total[:, None], 0.0, 1.0))
 
 
 def average_precision(batch: Batch) -> Grid:
     """Step-wise average precision, sum over distinct scores of (recall gained) x (precision there). `[P, S]`."""
-    values = _area(batch, batch.gold.astype(float), lambda precision: precision)
+    values = _area(batch, batch.gold.astype(float))
     return grid(values, (unlabelled(batch), "empty_gold"))
 
 
@@ -51,17 +59,12 @@ def soft_ap(batch: Batch) -> Grid:
     Below 1 for any ranking where raters disagree: a unit that half of them marked is half a false alarm.
     """
     nobody = np.asarray(~batch.share.any(axis=1, keepdims=True))
-    return grid(_area(batch, batch.share, lambda precision: precision), (nobody, "empty_gold"))
+    return grid(_area(batch, batch.share), (nobody, "empty_gold"))
 
 
 def eraser_auprc(batch: Batch) -> Grid:
     """Area under the precision-recall curve by the trapezoid, from (recall 0, precision 1): ERASER's. `[P, S]`."""
-
-    def middle(precision: FloatArray) -> FloatArray:
-        before = np.concatenate([np.ones((len(precision), 1)), precision[:, :-1]], axis=1)
-        return np.asarray((precision + before) / 2)
-
-    return grid(_area(batch, batch.gold.astype(float), middle), (unlabelled(batch), "empty_gold"))
+    return grid(_area(batch, batch.gold.astype(float), trapezoid=True), (unlabelled(batch), "empty_gold"))
 
 
 def _random_area(relevance: FloatArray) -> FloatArray:

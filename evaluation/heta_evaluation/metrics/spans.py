@@ -53,23 +53,22 @@ def matched(overlaps: FloatArray, threshold: float) -> tuple[int, int]:
 
 
 class _Runs:
-    """The stretches of several masks `[M, n]` side by side: one row a stretch."""
+    """The stretches of several masks `[M, n]`, each distinct stretch once."""
 
     def __init__(self, masks: BoolArray, places: IntArray) -> None:
         order = np.argsort(places, kind="stable")
-        gap = np.concatenate([[True], np.diff(places[order]) != 1]) if len(order) else np.zeros(0, dtype=bool)
-        ordered = masks[:, order]
-        before = np.concatenate([np.zeros((len(masks), 1), dtype=bool), ordered[:, :-1]], axis=1) & ~gap
-        starts = ordered & ~before
-        self.counts = starts.sum(axis=1)
-        """Stretches of each mask."""
-        number = np.cumsum(starts, axis=1) - 1 + np.concatenate([[0], np.cumsum(self.counts)[:-1]])[:, None]
-        rows, units = np.nonzero(ordered)
-        self.units = np.zeros((int(self.counts.sum()), masks.shape[1]), dtype=np.float32)
-        """`[stretch, n]`, in the order of the masks."""
-        self.units[number[rows, units], units] = 1.0
-        self.owner = np.repeat(np.arange(len(masks)), self.counts)
-        """`[stretch]`, which mask it is of."""
+        ordered, n = masks[:, order], masks.shape[1]
+        gap = np.diff(places[order]) != 1
+        joined = ordered[:, 1:] & ordered[:, :-1] & ~gap
+        edge = np.zeros((len(masks), 1), dtype=bool)
+        owners, starts = np.nonzero(ordered & ~np.concatenate([edge, joined], axis=1))
+        ends = np.nonzero(ordered & ~np.concatenate([joined, edge], axis=1))[1] + 1
+        keys, which = np.unique(starts * (n + 1) + ends, return_inverse=True)
+        self.starts, self.ends = np.divmod(keys, n + 1)
+        """`[U]`, half-open, in the order of the places."""
+        self.of = np.zeros((len(masks), len(keys)))
+        """`[M, U]`, 1 where a mask has the stretch."""
+        self.of[owners, which] = 1.0
 
 
 def _matches(batch: Batch, k: Size, threshold: float) -> FloatArray:
@@ -81,40 +80,26 @@ def _matches(batch: Batch, k: Size, threshold: float) -> FloatArray:
         return found
     gold = _Runs(batch.gold, batch.places)
     chosen = _Runs(np.concatenate([certain(batch, size) for size in used]), batch.places)
-    both = (chosen.units @ gold.units.T).astype(float)
-    lengths = chosen.units.sum(axis=1, dtype=float)[:, None] + gold.units.sum(axis=1, dtype=float)[None, :]
-    close = both >= threshold * (lengths - both)
-    masks = len(used) * len(batch.scores)
-    into_gold = np.zeros((len(gold.owner), len(batch.gold)))
-    into_gold[np.arange(len(gold.owner)), gold.owner] = 1.0
-    per_chosen = close @ into_gold  # gold stretches of each pattern that a chosen stretch matches
-    into_chosen = np.zeros((masks, len(chosen.owner)))
-    into_chosen[chosen.owner, np.arange(len(chosen.owner))] = 1.0
-    any_, pairs = into_chosen @ (per_chosen > 0), into_chosen @ per_chosen
-    which = np.searchsorted(used, np.maximum(sizes, used[0]))
-    cells = which[:, None] * len(batch.scores) + np.arange(len(batch.scores))
-    patterns = np.arange(len(sizes))[:, None]
-    found[0] = found[1] = any_[cells, patterns]
-    found[2] = chosen.counts[cells]
-    found[3] = gold.counts[:, None]
-    # Where each chosen stretch matches one gold stretch at most, and each gold stretch one chosen, that is a matching.
-    crossed = (pairs[cells, patterns] > found[1]) | (
-        _gold_matched(close, chosen, gold, masks)[cells, patterns] < found[1]
+    both = np.minimum(chosen.ends[:, None], gold.ends) - np.maximum(chosen.starts[:, None], gold.starts)
+    lengths = (chosen.ends - chosen.starts)[:, None] + (gold.ends - gold.starts)
+    close = (both > 0) & (both >= threshold * (lengths - both))
+    hits = close @ gold.of.T  # gold stretches of each pattern that a chosen stretch matches
+    cells = np.searchsorted(used, np.maximum(sizes, used[0]))[:, None] * len(batch.scores) + np.arange(
+        len(batch.scores)
     )
-    for pattern, subject in zip(*np.nonzero(crossed & (sizes[:, None] > 0)), strict=True):
-        own = close[chosen.owner == cells[pattern, subject]][:, gold.owner == pattern]
-        found[0, pattern, subject] = matched(own.astype(float), 1.0)[0]
+    patterns = np.arange(len(sizes))[:, None]
+    found[0] = found[1] = (chosen.of @ (hits > 0))[cells, patterns]
+    found[2] = chosen.of.sum(axis=1)[cells]
+    found[3] = gold.of.sum(axis=1)[:, None]
+    if threshold < THRESHOLD:
+        # From a half on a stretch can match one other only; below, where one matches several, the best matching counts.
+        taken = ((chosen.of @ close > 0) @ gold.of.T)[cells, patterns]
+        crossed = ((chosen.of @ hits)[cells, patterns] > found[1]) | (taken < found[1])
+        for pattern, subject in zip(*np.nonzero(crossed), strict=True):
+            own = close[chosen.of[cells[pattern, subject]] > 0][:, gold.of[pattern] > 0]
+            found[0, pattern, subject] = matched(own.astype(float), 1.0)[0]
     found[:, sizes == 0] = 0.0
     return found
-
-
-def _gold_matched(close: BoolArray, chosen: _Runs, gold: _Runs, masks: int) -> FloatArray:
-    """Gold stretches that any stretch of a mask matches, `[mask, P]`."""
-    hit = np.zeros((masks, close.shape[1]))
-    np.add.at(hit, chosen.owner, close)
-    into = np.zeros((close.shape[1], len(gold.counts)))
-    into[np.arange(close.shape[1]), gold.owner] = 1.0
-    return np.asarray((hit > 0) @ into)
 
 
 def _counts(batch: Batch, k: Size, threshold: float) -> FloatArray:
