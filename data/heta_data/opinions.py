@@ -51,7 +51,9 @@ class Opinion(Record):
     """Whether the rater said that the words do not tell."""
     seconds: Seconds | None = None
     campaign_hash: str
-    """Of the ask: its settings, its guideline, and who is shown what."""
+    """Of the ask: its settings, the texts that raters read, and who is shown what."""
+    consent_version: str | None = None
+    """Hash of the text that the rater agreed to; None where there was none to agree to."""
     isolation: Isolation
     origin: LabelOrigin | None = None
 
