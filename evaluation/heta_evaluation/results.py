@@ -126,6 +126,10 @@ class ResultIndex:
         """The result, None where there is no such figure."""
         return self._found.get((metric, variant, subject))
 
+    def variants(self, metric: str) -> list[str]:
+        """The variants of a metric, in order."""
+        return list(dict.fromkeys(variant for name, variant, _ in self._found if name == metric))
+
     def of(self, metric: str, variant: str) -> list[MetricResult]:
         """All subjects' results of a metric and variant, in order."""
         return [one for key, one in self._found.items() if key[:2] == (metric, variant)]

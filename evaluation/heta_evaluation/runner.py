@@ -17,6 +17,7 @@ from heta_evaluation.aggregation.majority import gold_labels
 from heta_evaluation.agreement.results import agreement_results
 from heta_evaluation.alignment.orders import order_results
 from heta_evaluation.alignment.pooled import pooled_results
+from heta_evaluation.alignment.projection import bias_results, measure_models
 from heta_evaluation.alignment.quantities import Quantities
 from heta_evaluation.alignment.results import alignment_results, difference_results, item_results
 from heta_evaluation.alignment.table import Progress, Table, build_table
@@ -128,6 +129,10 @@ def evaluate_records(inputs: Inputs, settings: EvaluateSettings, *, progress: Pr
         *pooled_results(writer, quantities, draws),
         *difference_results(writer, quantities, draws, observed),
         *order_results(writer, observed),
+        *bias_results(
+            writer,
+            measure_models(table, inputs.items, inputs.attributions, selection.segmentation, settings.seed),
+        ),
         *item_results(writer, quantities, observed),
     )
     return Evaluation(results, tuple(_gold(inputs.items, selection, table)), table, settings)

@@ -34,6 +34,11 @@ class Subject:
     native: bool = False
     """Whether every score stands on a unit itself, a word, and none is carried over from tokens by a rule."""
 
+    @property
+    def key(self) -> SubjectKey:
+        """What its records' keys end in, behind the item."""
+        return (self.method, self.model, self.revision, self.tokenizer, self.policy, self.config_hash)
+
     def description(self) -> dict[str, str]:
         """What identifies the subject, for the config of its results."""
         own = {"rule": "none"} if self.native else {}

@@ -28,6 +28,7 @@ METRICS: "Registry[Metric]" = Registry(
         "eraser_auprc": "heta_evaluation.metrics.ranking:ERASER_AUPRC",
         "eraser_iou_f1": "heta_evaluation.metrics.spans:ERASER_IOU_F1",
         "mass_outside": "heta_evaluation.metrics.mass:MASS_OUTSIDE",
+        "projection_bias": "heta_evaluation.alignment.projection:PROJECTION_BIAS",
         "krippendorff_alpha": "heta_evaluation.agreement.coincidence:KRIPPENDORFF_ALPHA",
         "raw_agreement": "heta_evaluation.agreement.coincidence:RAW_AGREEMENT",
         "positive_agreement": "heta_evaluation.agreement.coincidence:POSITIVE_AGREEMENT",
