@@ -81,6 +81,7 @@ class Quantities:
             ),
         )
         self._seen: dict[str, Mapping[str, Scored]] = {}
+        self._observed: dict[str, Mapping[str, Grid]] = {}
         self.index: Mapping[Column, int] = {column: number for number, column in enumerate(self.columns)}
 
     def _blocks(self) -> Iterator[Block]:
@@ -125,7 +126,10 @@ class Quantities:
     def cells(self, item: int, weights: FloatArray) -> Cells:
         """What an item contributes to every column, under each weighting `[P, r]` of its raters."""
         row = self.table.rows[item]
-        found = {name: one.cells() for name, one in self.score(row, weights).items()}
+        scored = self.score(row, weights)
+        if row.item.id not in self._observed and (weights[0] == 1).all():
+            self._observed[row.item.id] = {metric.name: scored[metric.name].first() for metric in self.metrics}
+        found = {name: one.cells() for name, one in scored.items()}
         values = np.zeros((len(weights), len(self.columns)))
         valid = np.zeros(values.shape, dtype=bool)
         end = 0
@@ -186,7 +190,9 @@ class Quantities:
 
     def observed(self, row: Row) -> Mapping[str, Grid]:
         """Every metric of one item as labelled, `[1, S + 1]` each."""
-        return score_item(row, self.metrics, np.ones((1, len(row.raters))))
+        if row.item.id not in self._observed:
+            self._observed[row.item.id] = score_item(row, self.metrics, np.ones((1, len(row.raters))))
+        return self._observed[row.item.id]
 
 
 def answered_by(model: str) -> str:

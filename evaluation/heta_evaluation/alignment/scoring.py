@@ -70,6 +70,10 @@ class Scored:
         reasons[self.nobody] = "no_labels"
         return Grid(np.where(reasons == "", self.grid.values[self.which], 0.0), reasons)
 
+    def first(self) -> Grid:
+        """The same under the first weighting alone, `[1, S + 1]`."""
+        return Scored(self.grid, self.which[:1], self.nobody[:1]).full()
+
 
 def score_item(row: Row, metrics: Sequence[AlignmentMetric], weights: FloatArray) -> dict[str, Grid]:
     """Each metric against the majority (or share) of the item's raters, `[P, S + 1]`; see `score_forms`."""

@@ -48,17 +48,25 @@ def spearman(batch: Batch) -> Grid:
     Units that the same raters marked have one share under every label vector, so ranks are made of such classes.
     """
     classes, members = _classes(batch)
-    counts = np.bincount(members).astype(float)
-    ranks = np.empty_like(classes)
-    step = max(1, _ENTRIES // len(counts) ** 2)
-    for start in range(0, len(classes), step):
-        some = classes[start : start + step]
-        below, not_above = (
-            (some[:, None, :] < some[:, :, None]) @ counts,
-            (some[:, None, :] <= some[:, :, None]) @ counts,
-        )
-        ranks[start : start + step] = (below + not_above + 1) / 2
+    ranks = class_ranks(classes, np.bincount(members).astype(float))
     return _reasons(batch, _correlate(ranks[:, members], score_ranks(batch)))
+
+
+def class_ranks(classes: FloatArray, counts: FloatArray) -> FloatArray:
+    """Average ranks, from 1, of classes of `counts [C]` equal units with values `[P, C]`, row by row."""
+    order = np.argsort(classes, axis=1)
+    ordered = np.take_along_axis(classes, order, axis=1)
+    up_to = np.cumsum(counts[order], axis=1)
+    place = np.arange(classes.shape[1])
+    edge = np.ones((len(classes), 1), dtype=bool)
+    new = np.concatenate([edge, ordered[:, 1:] != ordered[:, :-1]], axis=1)
+    first = np.maximum.accumulate(np.where(new, place, 0), axis=1)
+    last = np.where(np.concatenate([new[:, 1:], edge], axis=1), place, place[-1])
+    last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
+    below = np.take_along_axis(np.concatenate([np.zeros_like(up_to[:, :1]), up_to], axis=1), first, axis=1)
+    ranks = np.empty_like(classes)
+    np.put_along_axis(ranks, order, (below + np.take_along_axis(up_to, last, axis=1) + 1) / 2, axis=1)
+    return ranks
 
 
 def pearson(batch: Batch) -> Grid:

@@ -127,7 +127,7 @@ def crossed_bootstrap(
     weights = group_weights(design.n_groups, draws, rng)
     alike = number_rows(drawn)
     total: _Sums | None = None
-    size = max(1, ENTRIES // draws)
+    size = max(1, ENTRIES // (2 * draws))
     for start in range(0, len(groups), size):
         items = range(start, min(start + size, len(groups)))
         patterns = [_patterns(drawn[:, design.raters[item]]) for item in items]
@@ -136,7 +136,10 @@ def crossed_bootstrap(
             for item, (rows, _) in zip(items, patterns, strict=True)
         ]
         block = _block_sums(tables, [which for _, which in patterns], weights[:, groups[start : items.stop]], alike)
-        total = block if total is None else total + block
+        if total is None:
+            total = block
+        else:
+            total += block
     if total is None:
         raise ValueError("crossed_bootstrap needs at least one item")
     return Draws(
@@ -157,8 +160,14 @@ class _Sums:
     sums: FloatArray
     numbers: FloatArray
 
-    def __add__(self, other: "_Sums") -> "_Sums":
-        return _Sums(self.point + other.point, self.n + other.n, self.sums + other.sums, self.numbers + other.numbers)
+    def __iadd__(self, other: "_Sums") -> "_Sums":
+        for own, more in zip(
+            (self.point, self.n, self.sums, self.numbers),
+            (other.point, other.n, other.sums, other.numbers),
+            strict=True,
+        ):
+            own += more
+        return self
 
 
 def _block_sums(
