@@ -27,6 +27,7 @@ _REMEDIES = {
     "attribution": "run `heta data attribute` again, it drops this line and computes it anew",
     "token_labels": "delete this line, then `heta campaign pull` fetches it again (what came from elsewhere, put back)",
     "opinion": "delete this line, then `heta campaign opinions` fetches it again",
+    "judgment": "run `heta judge run` again, it writes the file anew from judge.sqlite, without asking again",
     "gold_labels": _EVALUATE,
     "metric_result": _EVALUATE,
 }
