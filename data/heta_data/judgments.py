@@ -21,9 +21,9 @@ Status = Literal[
     "timeout",
     "skipped_budget",
 ]
-"""How a planned call ended. `ok`: a verdict. `refusal`, `content_filter`: the endpoint would not. `length`: cut off by the
-limit of tokens. `parse_error`: no JSON in the reply. `schema_error`: JSON, and no valid verdict. `api_error`: no reply.
-`timeout`: none in time. `skipped_budget`: not sent, it would have cost too much."""
+"""How a planned call ended. `ok`: a verdict. `refusal`, `content_filter`: the endpoint would not. `length`: cut off by
+the limit of tokens. `parse_error`: no JSON in the reply. `schema_error`: JSON, and no valid verdict. `api_error`: no
+reply. `timeout`: none in time. `skipped_budget`: not sent, it would have cost too much."""
 Choice = Literal["first", "second", "same"]
 
 

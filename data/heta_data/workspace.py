@@ -1,7 +1,8 @@
 """The working folder of one benchmark: where each file lies, its settings, and its lock.
 
 my-benchmark/  heta.toml  items.jsonl  attributions/<model>/<method>-<config8>.jsonl  campaign.sqlite
-labels.jsonl  opinions.jsonl  judgments.jsonl  judge.sqlite  gold.jsonl  results.jsonl  report.html  studio/  releases/<version>/
+labels.jsonl  opinions.jsonl  judgments.jsonl  judge.sqlite  gold.jsonl  results.jsonl  report.html  studio/
+releases/<version>/
 """
 
 import os

@@ -141,7 +141,8 @@ class _Asking:
         async def worker() -> None:
             nonlocal ended, sent
             for call in queue:
-                sent += await self._ask(call)
+                was_sent = await self._ask(call)  # before the sum: others count while this one waits
+                sent += was_sent
                 ended += 1
                 if progress is not None:
                     progress(ended, total)
@@ -171,9 +172,8 @@ class _Asking:
             await self.budget.settle(bound, cost)
             if not reply.may_pass or attempt == self.settings.retries:
                 return True
-            wait = max(
-                reply.retry_after or 0.0, min(60.0, self.settings.retry_wait * 2.0**attempt * (0.5 + jitter.random()))
-            )
+            backoff = min(60.0, self.settings.retry_wait * 2.0**attempt * (0.5 + jitter.random()))
+            wait = max(reply.retry_after or 0.0, backoff)
             if wait > self.settings.patience:
                 return True
             if reply.retry_after is not None:
