@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -59,7 +60,7 @@ class Call:
     shown: tuple[ShownMethod, ...] = ()
     k: int | None = None
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Equal for equal questions, and for no others: what makes a run resumable."""
         return content_hash({"endpoint": self.endpoint, "request": self.request, "repeat": self.repeat}, 64)

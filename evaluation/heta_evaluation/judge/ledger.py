@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -151,8 +151,8 @@ class JudgeLedger:
 
 
 def _document(call: Call) -> dict[str, Any]:
-    shown = [one.model_dump(mode="json") for one in call.shown]
-    return {**{name: value for name, value in vars(call).items() if name != "shown"}, "shown": shown}
+    fields_ = {field.name: getattr(call, field.name) for field in fields(call)}
+    return fields_ | {"shown": [one.model_dump(mode="json") for one in call.shown]}
 
 
 def _now() -> str:

@@ -3,6 +3,7 @@
 import difflib
 import re
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ class Rubric:
     system: str
     user: str
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Over both texts and the schema of the reply."""
         return content_hash({"system": self.system, "user": self.user, "schema": SCHEMAS[self.task]})
@@ -65,9 +66,14 @@ class Rubric:
     def messages(self, **fields: str) -> list[dict[str, str]]:
         """The conversation of one call."""
         return [
-            {"role": role, "content": _TEMPLATES.from_string(text).render(**fields)}
+            {"role": role, "content": _template(text).render(**fields)}
             for role, text in (("system", self.system), ("user", self.user))
         ]
+
+
+@lru_cache
+def _template(text: str) -> jinja2.Template:
+    return _TEMPLATES.from_string(text)
 
 
 def load_rubric(workspace: Workspace, settings: JudgeSettings, task: JudgeTask) -> Rubric:
