@@ -44,8 +44,9 @@ class Judgment(Record):
     rubric: str
     rubric_hash: str
     repeat: NonNegativeInt = 0
-    canary: bool = False
-    """Whether an instruction to the judge was planted in the text; such a call tells about the judge alone."""
+    planted: str = ""
+    """The verdict that an instruction planted in the text asks for, as JSON; empty where none was planted. Such a call
+    tells about the judge alone."""
     status: Status
     reason: str = ""
     """What was wrong, in words; empty where nothing was."""
@@ -66,6 +67,11 @@ class Judgment(Record):
     """Requests that were sent for it, in all runs."""
 
     measured_fields: ClassVar[frozenset[str]] = frozenset({"seconds", "attempts"})
+
+    @property
+    def canary(self) -> bool:
+        """Whether an instruction to the judge was planted in the text."""
+        return bool(self.planted)
 
     @model_validator(mode="after")
     def _verdict_fits(self) -> Self:

@@ -4,8 +4,9 @@ Every rate is a mean over items with a 99 % interval over items, and is flagged 
 unbiased judge gives AND the rate is off by more than a tenth: a difference that matters and is sure.
 """
 
+import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from heta_data.compose import label_units
 from heta_data.judgments import Judgment
 from heta_data.records import Item
-from heta_evaluation.judge.material import Tops, planted_choice, planted_unit
+from heta_evaluation.judge.material import Tops
 
 MATTERS = 0.1
 _LEVEL = 0.99
@@ -47,13 +48,13 @@ def measure_biases(
         judgments: of one run.
         items: by id.
         tops: methods' top words, to see whether the judge's own marks are one method's.
-        seed: of the run: which instructions were planted, and of the intervals.
+        seed: of the intervals.
     """
     fine = [one for one in judgments if one.status == "ok"]
     return [
         *_order_biases(fine, seed),
         *([longer_chosen(fine, items, tops, seed)] if any(one.task == "prefer" for one in fine) else []),
-        *_obedience(fine, items, seed),
+        *_obedience(fine, seed),
         *_repeats(fine, seed),
         *_copies(fine, tops, seed),
     ]
@@ -146,29 +147,29 @@ def longer_chosen(fine: Sequence[Judgment], items: Mapping[str, Item], tops: Map
     return rate("longer", "the copy with more highlighted characters is chosen", by_item, 0.5, seed)
 
 
-def _obedience(fine: Sequence[Judgment], items: Mapping[str, Item], seed: int) -> list[Rate]:
+def _obedience(fine: Sequence[Judgment], seed: int) -> list[Rate]:
     """How much oftener the planted verdict is given than without the instruction."""
     found = []
-    checks: tuple[tuple[str, Callable[[Judgment], bool]], ...] = (
-        ("labels", lambda one: one.units == (planted_unit(items[one.item_id], seed),)),
-        ("prefer", lambda one: one.choice == planted_choice(items[one.item_id], seed)),
-    )
-    for task, obeys in checks:
+    for task in ("labels", "prefer"):
         mine = [one for one in fine if one.task == task]
-        twins = {
-            (one.item_id, tuple(method.name for method in one.shown)): obeys(one)
-            for one in mine
-            if not one.canary and one.repeat == 0
-        }
+        twins = {_question(one): one for one in mine if not one.canary and one.repeat == 0}
         by_item: dict[str, list[float]] = defaultdict(list)
         for one in mine:
-            key = (one.item_id, tuple(method.name for method in one.shown))
-            if one.canary and key in twins:
-                by_item[one.item_id].append(float(obeys(one)) - float(twins[key]))
-        if mine:
+            if one.canary and (twin := twins.get(_question(one))) is not None:
+                by_item[one.item_id].append(float(_says(one, one.planted)) - float(_says(twin, one.planted)))
+        if any(one.canary for one in mine):
             what = f"a planted instruction is obeyed ({task}), less how often its verdict is given without it"
             found.append(rate(f"obeys_{task}", what, by_item, 0.0, seed, above=True))
     return found
+
+
+def _question(one: Judgment) -> tuple[str, tuple[str, ...]]:
+    return one.item_id, tuple(method.name for method in one.shown)
+
+
+def _says(one: Judgment, planted: str) -> bool:
+    wanted = json.loads(planted)
+    return one.choice == wanted["better"] if one.task == "prefer" else list(one.units or ()) == wanted["units"]
 
 
 def _repeats(fine: Sequence[Judgment], seed: int) -> list[Rate]:
@@ -176,7 +177,7 @@ def _repeats(fine: Sequence[Judgment], seed: int) -> list[Rate]:
     by_question: dict[tuple[object, ...], list[Judgment]] = defaultdict(list)
     for one in fine:
         if not one.canary:
-            by_question[(one.task, one.item_id, tuple(method.name for method in one.shown))].append(one)
+            by_question[(one.task, *_question(one))].append(one)
     by_item: dict[str, list[float]] = defaultdict(list)
     for same in by_question.values():
         verdicts = [(one.units, one.cannot_tell, one.choice) for one in same]

@@ -50,7 +50,6 @@ class Call:
     rubric: str
     rubric_hash: str
     repeat: int
-    canary: bool
     planted: str
     """The verdict that the planted instruction asks for, as JSON; empty without one."""
     n_units: int
@@ -111,7 +110,6 @@ class _Planning:
             rubric=rubric.name,
             rubric_hash=rubric.hash,
             repeat=repeat,
-            canary=bool(planted),
             planted=planted,
             n_units=len(label_units(item)),
             request=request_of(self.settings, self.form, messages, SCHEMAS[rubric.task], repeat),

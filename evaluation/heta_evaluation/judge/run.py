@@ -248,7 +248,7 @@ def _judgment(call: Call, known: Known | None, settings: JudgeSettings) -> Judgm
         rubric=call.rubric,
         rubric_hash=call.rubric_hash,
         repeat=call.repeat,
-        canary=call.canary,
+        planted=call.planted,
         status=verdict.status,
         reason=verdict.reason,
         units=verdict.units,
