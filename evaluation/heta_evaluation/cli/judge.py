@@ -110,10 +110,8 @@ def report(folder: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found.document(), indent=2, ensure_ascii=False))
         return
-    items = {item.id: item for item in read_records(workspace.items, Item)}
-    click.echo(
-        f"{found.judge}, {len(found.judgments)} calls on {len({o.item_id for o in found.judgments} & set(items))} items"
-    )
+    judged = len({one.item_id for one in found.judgments})
+    click.echo(f"{found.judge}, {len(found.judgments)} calls on {judged} items")
     _say_failures(found.failures)
     _say_biases(found.biases)
     _say_preferences(found.preferences)

@@ -169,7 +169,7 @@ def _question(one: Judgment) -> tuple[str, tuple[str, ...]]:
 
 def _says(one: Judgment, planted: str) -> bool:
     wanted = json.loads(planted)
-    return one.choice == wanted["better"] if one.task == "prefer" else list(one.units or ()) == wanted["units"]
+    return bool(one.choice == wanted["better"] if one.task == "prefer" else list(one.units or ()) == wanted["units"])
 
 
 def _repeats(fine: Sequence[Judgment], seed: int) -> list[Rate]:

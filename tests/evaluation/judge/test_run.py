@@ -204,9 +204,9 @@ def test_kill_loses_no_more_than_what_is_in_flight(tmp_path: Path) -> None:
     assert (run.spent > known) == (sent > replies)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(3))
 def test_no_budget_is_overshot(tmp_path: Path, seed: int) -> None:
-    # Ten cases a seed: 200 random prices, budgets, lengths and usages.
+    # Thirty of the cases of test_limits.py, on a real endpoint.
     draw = random.Random(seed)
     judge = JudgeEndpoint(lambda _: LABELS)
     with judge_endpoint(judge) as url:
