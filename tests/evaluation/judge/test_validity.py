@@ -45,7 +45,7 @@ def test_figures_of_one_item_by_hand() -> None:
     assert found.f1 == Value(pytest.approx(2 / 3))
     assert found.f1_people == Value(0.5)
     # Eight words; marks of the judge 1 1 1 1 0 0 0 0, share of people 1 .5 .5 0 0 0 0 0. Average ranks less their mean
-    # of 4.5: judge 2 four times and -2 four times, people 3.5, 2, 2 and -1.5 five times. Products: 2 (3.5 + 2 + 2 - 1.5) +
+    # of 4.5: judge 2 four times and -2 four times, people 3.5, 2, 2 and -1.5 five times. Products: 2 (3.5 + 4 - 1.5) +
     # 2 x 4 x 1.5 = 24; squares: 32, and 12.25 + 8 + 11.25 = 31.5.
     assert found.spearman == Value(pytest.approx(24 / np.sqrt(32 * 31.5)))
     # People alone: 16 ratings, 4 marked, 2 units of 8 disagree: 1 - (2/8) x 15 x 16 / (2 x 4 x 12).
