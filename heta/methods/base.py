@@ -42,8 +42,16 @@ class Method(ABC):
     """One line for listings."""
     reference: ClassVar[str]
     """Paper and equation, or why there is none."""
+    family: ClassVar[str] = "other"
+    """What kind of method it is, for listings: `gradient`, `attention`, `perturbation`, ..."""
+    cost: ClassVar[str] = "not stated"
+    """What it takes in passes over the whole prompt; T: scored tokens."""
+    needs: ClassVar[str] = ""
+    """What it looks at in the model, where that is more than its predictions."""
     signed: ClassVar[bool] = False
     """Whether negative scores mean evidence against the target."""
+    contrastive: ClassVar[bool] = True
+    """Whether it is defined against a foil."""
     unit: Unit = "token"
     """What is scored; a method whose option decides sets it when it is made."""
     needs_model: ClassVar[bool] = True
