@@ -18,6 +18,13 @@ class UnitOptions(Options):
     unit: Unit = "token"
     """What is scored: a token, or a word or sentence as all its scored tokens."""
 
+    def acting(self) -> dict[str, Any]:
+        """The unit is told where it is not the token: methods that came to know units keep their records' names."""
+        values = super().acting()
+        if self.unit == "token":
+            del values["unit"]
+        return values
+
 
 class ByUnit(Method):
     """Base of methods whose option `unit` says what is scored."""

@@ -204,7 +204,7 @@ class Heta(Method):
     def _combine(self, transition: Array, curvature: Array, information: Array) -> Array:
         """Eq. 5."""
         if self.balanced:
-            curvature, information = _share(curvature), _share(information)
+            curvature, information = share(curvature), share(information)
         scores: Array = transition * (self.options.beta * curvature + self.options.gamma * information)
         return scores
 
@@ -228,7 +228,7 @@ class HetaFast(HetaBalanced):
     options_class = FastOptions
 
 
-def _share(values: Array) -> Array:
+def share(values: Array) -> Array:
     """Divided by their sum over the tokens; 0 where that is 0."""
     total = values.sum(-1, keepdims=True)
     shares: Array = np.divide(values, total, out=np.zeros_like(values), where=total != 0)
