@@ -45,14 +45,13 @@ def attribute(prepared: "Prepared", method: Method) -> Attribution:
     for name, values in parts.items():
         _check(prepared, method, name, values)
     by_token = method.unit == "token"
-    spans = prepared.units(method.unit)
     return Attribution(
         method=method.name,
         signed=method.signed,
         model=None if model is None else model.identity,
         unit=method.unit,
         prompt=prepared.prompt,
-        spans=spans,
+        spans=prepared.unit_spans(method.unit),
         scored=_scored(prepared, method),
         scores=_total(scores),
         target=target,
@@ -95,7 +94,7 @@ def _scored(prepared: "Prepared", method: Method) -> NDArray[np.bool_]:
         return prepared.encoding.scored
     if not method.needs_model:
         return prepared.words_scored
-    # A unit whose tokens are all unscored, e.g. the first word without a BOS token, has no score either.
+    # A word whose tokens are all unscored, e.g. the first one without a BOS token, has no score either.
     return np.array([bool(positions) for positions in prepared.unit_positions(method.unit)], dtype=np.bool_)
 
 
@@ -107,7 +106,7 @@ def _total(values: Array) -> Array:
 def _check(prepared: "Prepared", method: Method, name: str, values: Array) -> None:
     bad = np.flatnonzero(~np.isfinite(_total(values)))
     if len(bad):
-        spans = prepared.units(method.unit)
+        spans = prepared.unit_spans(method.unit)
         start, end = spans[int(bad[0])]
         dtype = "no model" if prepared.model is None else str(prepared.model.dtype)
         raise NumericalError(

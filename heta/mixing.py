@@ -4,9 +4,10 @@ All rows are read at the positions that predict the target's tokens, and hold ev
 target tokens among them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -54,7 +55,7 @@ def rollout_rows(model: LoadedModel, base: BasePass) -> Tensor:
             # Less than 1 with an attention sink.
             return weights / weights.sum(-1, keepdim=True)
 
-        return _rolled([lambda layer=layer: mixed(layer) for layer in layers], base)
+        return _rolled([partial(mixed, layer) for layer in layers], base)
 
 
 def value_zeroing_rows(model: LoadedModel, base: BasePass, over: Over) -> Tensor:
@@ -74,10 +75,9 @@ def value_zeroing_rows(model: LoadedModel, base: BasePass, over: Over) -> Tensor
     calls = _layer_calls(model, base)
     with attention_layers(model, base) as layers, torch.no_grad():
         if over == "rollout":
-            every = range(base.read[-1] + 1)
-            pairs = list(zip(layers, calls, strict=True))
-            shares = [lambda layer=layer, call=call: _shares(layer, call, list(every)) for layer, call in pairs]
-            return _rolled(shares, base)
+            every = list(range(base.read[-1] + 1))
+            pairs = zip(layers, calls, strict=True)
+            return _rolled([partial(_shares, layer, call, every) for layer, call in pairs], base)
         chosen = list(zip(layers, calls, strict=True))[-1 if over == "last" else 0 :]
         return torch.stack([_shares(layer, call, list(base.read)) for layer, call in chosen]).mean(0)
 
@@ -86,15 +86,15 @@ def _averaged(layer: AttentionLayer) -> Tensor:
     return layer.weights().mean(0)
 
 
-def _rolled(matrices: "list[Callable[[], Tensor]]", base: BasePass) -> Tensor:
+def _rolled(matrices: Sequence[Callable[[], Tensor]], base: BasePass) -> Tensor:
     """Rows of the product of the layers' `[pos, pos]` matrices, the last layer's first; each is asked for once."""
-    rows: Tensor | None = None
-    for matrix in reversed(matrices):
+    *below, top = matrices
+    rows = top().double().cpu()[list(base.read)]
+    for matrix in reversed(below):
         current = matrix().double().cpu()
-        # The first matrix may lack rows and columns behind the last position that is read: nothing flows from there.
-        rows = current[list(base.read)] if rows is None else rows[:, : len(current)] @ current
-    assert rows is not None  # noqa: S101
-    return torch.nn.functional.pad(rows, (0, base.length - rows.shape[1]))
+        # Rows behind the last position that is read may be missing: nothing flows from there.
+        rows = rows[:, : len(current)] @ current
+    return rows
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,6 @@ from heta.model import LoadedModel, forward_arguments
 from heta.shared_mask import shared_mask
 
 Tensor = torch.Tensor
-_LOGITS = 2**24
-"""Logits that are there at once where every position's are read: 64 MB, and twice that in float64."""
 LEAST_ROWS = 8
 """Matrix products of fewer rows take other kernels (MKL: below 4)."""
 
@@ -107,28 +105,21 @@ def suffix_logits(model: LoadedModel, base: BasePass, start: int, suffix: Tensor
 
     Where `removed` positions are left out of the suffix, those behind them move up, the ones that are read among them.
     """
+    with shared_mask(model):
+        return read_logits(model, suffix, _prefix(base, start), [at - removed - start for at in base.read])
+
+
+def block_logits(model: LoadedModel, base: BasePass, start: int, stop: int) -> Tensor:
+    """The model's own logits at the positions from `start` to before `stop`, `[pos, vocab]`."""
+    with shared_mask(model):
+        logits = read_logits(model, base.embeddings[:, start:stop], _prefix(base, start), range(stop - start))
+    return logits[0]
+
+
+def _prefix(base: BasePass, start: int) -> DynamicCache:
     cache = DynamicCache()
     cache.layers = [_Prefix(keys[:, :, :start], values[:, :, :start]) for keys, values in base.keys_values]
-    with shared_mask(model):
-        return read_logits(model, suffix, cache, [position - removed - start for position in base.read])
-
-
-def prefix_log_probs(model: LoadedModel, base: BasePass, length: int, token_ids: Tensor) -> Tensor:
-    """log p of some tokens as the next one behind every prefix, `[pos, token]` float64 on the CPU, nats.
-
-    Position i reads the tokens up to and with i, for the first `length` positions of the base pass, in one pass over
-    pieces short enough for their logits over the whole vocabulary.
-    """
-    step = max(1, _LOGITS // base.log_probs.shape[-1])
-    found = []
-    with torch.no_grad(), shared_mask(model):
-        for start in range(0, length, step):
-            end = min(length, start + step)
-            cache = DynamicCache()
-            cache.layers = [_Prefix(keys[:, :, :start], values[:, :, :start]) for keys, values in base.keys_values]
-            logits = read_logits(model, base.embeddings[:, start:end], cache, range(end - start))[0].double()
-            found.append((logits[:, token_ids.to(logits.device)] - logits.logsumexp(-1, keepdim=True)).cpu())
-    return torch.cat(found)
+    return cache
 
 
 class _Prefix(DynamicLayer):  # type: ignore[misc]

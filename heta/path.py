@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from heta.budget import Budget
 from heta.memory import row_cost, run_rows
 from heta.objective import Objective, gradients_of
 from heta.passes import suffix_start
@@ -15,7 +16,7 @@ Path = Callable[[list[int]], tuple[Tensor, Tensor]]
 `[point, position, d_model]`."""
 
 
-def path_products(objective: Objective, positions: Sequence[int], count: int, path: Path, *, budget: int) -> Tensor:
+def path_products(objective: Objective, positions: Sequence[int], count: int, path: Path, *, budget: Budget) -> Tensor:
     """sum over points of (gradient there, dotted with the step from there), `[output, position]` float64, nats.
 
     Only `positions` move; every other embedding, the BOS token's and the target's among them, stays what it is. One
@@ -26,7 +27,7 @@ def path_products(objective: Objective, positions: Sequence[int], count: int, pa
         positions: input positions that move.
         count: number of points.
         path: the points and steps; asked for the points of one batch at a time.
-        budget: most tokens in one pass.
+        budget: most tokens or bytes in one pass.
     """
     start = suffix_start(objective.base, positions[0])
     where = torch.tensor(list(positions), device=objective.vectors.device) - start
@@ -39,7 +40,8 @@ def path_products(objective: Objective, positions: Sequence[int], count: int, pa
 
     cost = row_cost(objective.model, objective.base, backward=True)
     # Every point's share is kept before they are added up, so that batches of another size give the same sum.
-    return run_rows(objective.base, cost, [start] * count, budget, run).sum(0)
+    tokens = budget.tokens_in_flight(objective.model, objective.base, start, backward=True)
+    return run_rows(objective.base, cost, [start] * count, tokens, run).sum(0)
 
 
 def value_at(objective: Objective, positions: Sequence[int], embeddings: Tensor) -> Tensor:

@@ -138,12 +138,12 @@ class Prepared:
         """The scored tokens of each unit of the prompt, `[unit]`; none where the unit gets no score."""
         if unit == "token":
             return tuple((index,) if scored else () for index, scored in enumerate(self.encoding.scored))
-        tokens = unit_positions(self.prompt, self.encoding.spans, self.encoding.scored, self.units(unit))
+        tokens = unit_positions(self.prompt, self.encoding.spans, self.encoding.scored, self.unit_spans(unit))
         if unit == "sentence":
             return tokens
         return tuple(found if scored else () for found, scored in zip(tokens, self.words_scored, strict=True))
 
-    def units(self, unit: Unit) -> tuple[Span, ...]:
+    def unit_spans(self, unit: Unit) -> tuple[Span, ...]:
         """Where each unit stands in the prompt, `[unit]`."""
         if unit == "token":
             return self.encoding.spans
@@ -231,7 +231,7 @@ class Prepared:
         foil = self.objective().foil_ids
         with self._lock:
             rows = information_by_step(
-                self._model(), self.base, positions, mask=mask, foil_ids=foil, budget=self.in_flight()
+                self._model(), self.base, positions, mask=mask, foil_ids=foil, budget=self._budget()
             )
         return cast(Array, rows.numpy())
 
@@ -240,7 +240,7 @@ class Prepared:
         from heta.perturbation import perturb
 
         with self._lock:
-            result = perturb(self._model(), self.base, perturbations, reduce, budget=self.in_flight())
+            result = perturb(self._model(), self.base, perturbations, reduce, budget=self._budget())
         return cast(Array, result.numpy())
 
     def explained_log_probs(self) -> "Reduce":
@@ -280,7 +280,7 @@ class Prepared:
             from heta.curvature.modes import curvature
 
             objective = self.objective(options.hessian_layer)
-            found = curvature(objective, self.positions, options, windows=windows, budget=self.in_flight(backward=True))
+            found = curvature(objective, self.positions, options, windows=windows, budget=self._budget(backward=True))
             return self.spread(self._fold(found.values.numpy())), found.left_out
 
         return self.once(("curvature", options.key(), windows), compute)
@@ -313,7 +313,7 @@ class Prepared:
         knowledge = Knowledge(cheap[self.positions], known)
         objective = self.objective(options.hessian_layer)
         with self._lock:
-            return screen(objective, self.positions, knowledge, score, options, budget=self.in_flight(backward=True))
+            return screen(objective, self.positions, knowledge, score, options, budget=self._budget(backward=True))
 
     def spread(self, values: Array) -> Array:
         """`[..., scored]` values put at their tokens: `[..., pos]`, 0 elsewhere."""
@@ -334,8 +334,8 @@ class Prepared:
         other.__dict__.update(encoding=encoding, explained=self.explained)
         return other
 
-    def in_flight(self, *, backward: bool = False) -> int:
-        """Most tokens in one pass under the budget."""
+    def _budget(self, *, backward: bool = False) -> int:
+        """Tokens in one pass."""
         first = min(self.positions[0], self.base.read[0])
         return self.budget.tokens_in_flight(self._model(), self.base, first, backward=backward)
 

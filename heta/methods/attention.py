@@ -64,9 +64,7 @@ class AttentionRollout(_Attention):
     """
 
     name = "attention_rollout"
-    summary = (
-        "attention multiplied through all layers, residual connections included, read where the target is predicted"
-    )
+    summary = "attention multiplied through all layers, residuals included, read where the target is predicted"
     reference = "Abnar and Zuidema 2020, arXiv 2005.00928, Eq. 1"
     cost = "2 forward"
 
@@ -87,7 +85,7 @@ class ValueZeroingOptions(UnitOptions):
 
 
 class ValueZeroing(_Attention):
-    """How far a layer's output turns when a token's value vectors are set to 0, rolled out over layers. Scores are >= 0.
+    """How far a layer's output turns when a token's values are set to 0, rolled out over the layers. Scores are >= 0.
 
     Cosine distance between a layer's output with and without them, everything below left as it is; every row divided
     by its sum; the layers' matrices multiplied without an added identity, since outputs hold the residual already, and

@@ -72,8 +72,7 @@ class DiscretizedGradients(ByUnit):
         def path(points: list[int]) -> "tuple[torch.Tensor, torch.Tensor]":
             return paths[points], paths[[point + 1 for point in points]] - paths[points]
 
-        budget = prepared.in_flight(backward=True)
-        products = path_products(objective, positions, len(paths) - 1, path, budget=budget)
+        products = path_products(objective, positions, len(paths) - 1, path, budget=prepared.budget)
         note = completeness(objective, positions, products, paths[0])
         rows = products.numpy()
         return self.added(prepared, prepared.spread(rows if prepared.each else rows[0]), notes=(note,))

@@ -17,7 +17,12 @@ from heta.methods.by_unit import ByUnit
 if TYPE_CHECKING:
     import torch
 
+    from heta.model import LoadedModel
+    from heta.passes import BasePass
     from heta.prepared import Prepared
+
+_LOGITS = 2**23
+"""Logits of a piece: 64 MB in float64, and as much again in a reduction."""
 
 
 class _Distribution(ByUnit):
@@ -69,8 +74,8 @@ class TddForward(_Distribution):
 class TddBackward(_Distribution):
     """p(target) - p(foil) with the scored tokens from i on alone, less the same from i + 1 on. Signed.
 
-    Tokens before i are left out, and positions move up. The published code leaves out everything, special tokens
-    too; here tokens without a score (BOS, chat template, unscored spans) stay, so the last token's value is counted from
+    Tokens before i are left out, and positions move up. The published code leaves out everything, special tokens too;
+    here tokens without a score (BOS, chat template, unscored spans) stay, so the last token's value is counted from
     what they predict by themselves. Where nothing would stay, it is counted from 0, as published.
     """
 
@@ -104,14 +109,30 @@ class TddBidirectional(_Distribution):
 
 def _forward(prepared: "Prepared") -> tuple[Array, bool]:
     """What TDD reads at every position of the prompt, `[step, pos]`, and whether it is a contrast."""
-    from heta.passes import prefix_log_probs
-
     objective = prepared.objective()
     base, foil = objective.base, objective.foil_ids
     length = len(prepared.encoding.prompt_ids)
     ids = base.target_ids if foil is None else base.target_ids.new_tensor([*base.target_ids, *foil.to(base.target_ids)])
-    found = prefix_log_probs(objective.model, base, length, ids).numpy()
+    found = _prefix_log_probs(objective.model, base, length, ids).numpy()
     return _dynamics(found.T, contrast=foil is not None), foil is not None
+
+
+def _prefix_log_probs(model: "LoadedModel", base: "BasePass", length: int, token_ids: "torch.Tensor") -> "torch.Tensor":
+    """log p of some tokens as the next one behind each of the first `length` positions, `[pos, token]` float64, nats.
+
+    One pass, cut into pieces whose logits over the whole vocabulary may be there at once.
+    """
+    import torch
+
+    from heta.passes import block_logits
+
+    step = max(1, _LOGITS // base.log_probs.shape[-1])
+    found = []
+    with torch.no_grad():
+        for start in range(0, length, step):
+            logits = block_logits(model, base, start, min(length, start + step)).double()
+            found.append((logits[:, token_ids.to(logits.device)] - logits.logsumexp(-1, keepdim=True)).cpu())
+    return torch.cat(found)
 
 
 def _dynamics(log_probs: Array, *, contrast: bool) -> Array:

@@ -25,9 +25,9 @@ class GradientNormOptions(UnitOptions):
 class GradientNorm(ByUnit):
     """L1 or L2 norm of the gradient of log p(target) in a unit's embeddings. Scores are >= 0.
 
-    How fast the prediction moves with the unit's embeddings, in nats per unit of length, whichever way it moves. Simonyan
-    et al. take the largest absolute value over an image's channels; for embeddings either norm is usual. The norm of a
-    word or sentence is that of its tokens' gradients put together.
+    How fast the prediction moves with the unit's embeddings, whichever way it moves. Simonyan et al. take the largest
+    absolute value over an image's channels; for embeddings either norm is usual. The norm of a word or sentence is that
+    of its tokens' gradients put together.
     """
 
     name = "gradient_norm"

@@ -72,4 +72,5 @@ class Peering(ByUnit):
 
 def _cosine(rows: Array, vector: Array) -> Array:
     norms = np.linalg.norm(rows, axis=-1) * np.linalg.norm(vector)
-    return np.divide(rows @ vector, norms, out=np.zeros(len(rows)), where=norms > 0)
+    cosines: Array = np.divide(rows @ vector, norms, out=np.zeros(len(rows)), where=norms > 0)
+    return cosines

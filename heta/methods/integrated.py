@@ -1,4 +1,4 @@
-"""Integrated gradients: the gradient of the target's log-probability, integrated on the straight way from a baseline."""
+"""Integrated gradients: the gradient of the target's log-probability, integrated straight from a baseline."""
 
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -25,7 +25,7 @@ class IntegratedOptions(UnitOptions):
     baseline: Baseline = "zero"
     """The embedding that every scored token starts from: zeros, that of the padding or unknown token, or a mean."""
     rule: Literal["gauss_legendre", "right"] = "gauss_legendre"
-    """Where those points lie on the way and what each weighs: Gauss-Legendre's, or k / steps and alike, as published."""
+    """Where those points lie and what each weighs: Gauss-Legendre's, or k / steps and all alike, as published."""
 
 
 class IntegratedGradients(ByUnit):
@@ -63,8 +63,7 @@ class IntegratedGradients(ByUnit):
             at = ends.new_tensor(share[points])[:, None, None]
             return begins + at * way, ends.new_tensor(weight[points])[:, None, None] * way
 
-        budget = prepared.in_flight(backward=True)
-        products = path_products(objective, positions, chosen.steps, path, budget=budget)
+        products = path_products(objective, positions, chosen.steps, path, budget=prepared.budget)
         note = completeness(objective, positions, products, begins)
         rows = products.numpy()
         return self.added(prepared, prepared.spread(rows if prepared.each else rows[0]), notes=(note,))
