@@ -19,7 +19,7 @@ from heta.memo import Bill, Memo
 from heta.model import LoadedModel
 from heta.records import Attribution, ChatText, Continuation, Span, Target, TargetPolicy, Unit
 from heta.target import Explained, TargetChoice, describe, explained, explained_pass
-from heta.units import unit_positions
+from heta.units import segment_sentences, unit_positions
 from heta.windows import Windows
 from heta.words import segment_words
 
@@ -138,8 +138,16 @@ class Prepared:
         """The scored tokens of each unit of the prompt, `[unit]`; none where the unit gets no score."""
         if unit == "token":
             return tuple((index,) if scored else () for index, scored in enumerate(self.encoding.scored))
-        tokens = unit_positions(self.prompt, self.encoding.spans, self.encoding.scored, self.words)
+        tokens = unit_positions(self.prompt, self.encoding.spans, self.encoding.scored, self.unit_spans(unit))
+        if unit == "sentence":
+            return tokens
         return tuple(found if scored else () for found, scored in zip(tokens, self.words_scored, strict=True))
+
+    def unit_spans(self, unit: Unit) -> tuple[Span, ...]:
+        """Where each unit stands in the prompt, `[unit]`."""
+        if unit == "token":
+            return self.encoding.spans
+        return self.words if unit == "word" else segment_sentences(self.prompt)
 
     @property
     def target(self) -> Target:
@@ -212,7 +220,9 @@ class Prepared:
         def compute() -> Array:
             if windows is not None:
                 return in_windows(self, windows, lambda part: part.information(mask))
-            return self.spread(self._fold(self.information_rows(self.positions, mask), summed=True))
+            from heta.left_out import left_out
+
+            return self.spread(self._fold(left_out(self, "token", mask).information.T, summed=True))
 
         return self.once(("information", mask, windows), compute)
 

@@ -200,7 +200,7 @@ def test_random_draws_anew_for_every_prompt_and_seed() -> None:
         ("heta", {"mask": "mean"}, "'zero'"),
         ("heta", {"curvature": "two_pass"}, "'exact', 'one_pass'"),
         ("kl", {"seed": 1}, "no option 'seed'"),
-        ("leave_one_out", {"unit": "sentence"}, "'token' or 'word'"),
+        ("leave_one_out", {"unit": "line"}, "'token', 'word' or 'sentence'"),
         ("gradient_x_input", {"mask": "zero"}, "it has no options"),
     ],
 )
