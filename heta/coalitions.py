@@ -54,7 +54,7 @@ class Coalitions:
     weight: Array
     """`[coalition]`, sums to 1: exact probabilities where `group` is below 0, shares of the draws elsewhere."""
     group: NDArray[np.int64]
-    """`[coalition]`: draws that came together, coalition and complement, have one number; -1 where nothing was drawn."""
+    """`[coalition]`: draws that came together, coalition and complement, have one number; -1 for what was not drawn."""
 
     @property
     def exact(self) -> bool:
@@ -150,7 +150,7 @@ def gone_positions(units: list[tuple[int, ...]], kept: NDArray[np.bool_]) -> tup
 
 def _all(units: int) -> NDArray[np.bool_]:
     numbers = np.arange(2**units)[:, None]
-    return (numbers >> np.arange(units)) % 2 == 1
+    return np.asarray((numbers >> np.arange(units)) % 2 == 1)
 
 
 def _probability(kind: Kind, kept: NDArray[np.bool_]) -> Array:
@@ -221,5 +221,5 @@ def _distinct(kept: NDArray[np.bool_], weight: Array, group: NDArray[np.int64]) 
     _, first, inverse = np.unique(kept, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.argsort(order)
-    summed = np.bincount(rank[inverse.reshape(-1)], weights=weight)
+    summed = np.bincount(rank[inverse.reshape(-1)], weights=weight).astype(np.float64)
     return Coalitions(kept[first[order]], summed, group[first[order]])

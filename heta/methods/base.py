@@ -60,7 +60,14 @@ class Method(ABC):
 
     @property
     def config(self) -> dict[str, Any]:
-        """Everything the numbers depend on besides model and texts: options, fixed choices, definition."""
+        """Everything the numbers depend on besides model and texts: options, fixed choices, definition; and the preset
+        that they are.
+        """
+        from heta.presets import preset_of
+
+        return {**self._acting(), "preset": preset_of(self)}
+
+    def _acting(self) -> dict[str, Any]:
         return {**self.options.acting(), **self.fixed(), "definition": self.definition}
 
     def fixed(self) -> dict[str, Any]:
@@ -69,8 +76,8 @@ class Method(ABC):
 
     @property
     def config_hash(self) -> str:
-        """8 hexadecimal digits over `config`."""
-        written = json.dumps(self.config, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        """8 hexadecimal digits over `config`, the preset's name aside: it follows from the rest."""
+        written = json.dumps(self._acting(), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return hashlib.sha256(written.encode("utf-8")).hexdigest()[:8]
 
 

@@ -63,7 +63,7 @@ class Gilot(Method):
         contrast = prepared.explained.foil_ids is not None
         rows = [_distances(prepared, found, step, self.options.outputs, contrast) for step in range(len(found.outputs))]
         scores = spread_units(found.scored, np.array(rows))
-        notes = ()
+        notes: tuple[str, ...] = ()
         if not contrast:
             share = found.outputs[:, : self.options.outputs].sum(1).min()
             notes = (f"the outputs followed hold at least {share:.1%} of each step's probability",)

@@ -5,25 +5,23 @@ they share every pass.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from heta.masks import Mask
 from heta.methods.base import Array, Method, Options, Scores
 from heta.records import Unit
 
 if TYPE_CHECKING:
-    from heta.coalitions import Design, Evaluated
+    from heta.coalitions import Evaluated
     from heta.prepared import Prepared
 
 
 class SurrogateOptions(Options):
     """Options of every method over random masks."""
 
-    samples: Annotated[int, Field(ge=2, le=100_000)] = 256
-    """Masks; where all 2^n fit, all are taken and nothing is left to chance."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the draws."""
     mask: Mask = "drop"
@@ -35,6 +33,8 @@ class SurrogateOptions(Options):
 class LimeOptions(SurrogateOptions):
     """Options of `lime`."""
 
+    samples: Annotated[int, Field(ge=2, le=100_000)] = 256
+    """Masks; where all 2^n fit, all are taken and nothing is left to chance."""
     unit: Unit = "word"
     """What goes or stays as a whole."""
     design: Literal["half", "sizes"] = "half"
@@ -45,10 +45,25 @@ class LimeOptions(SurrogateOptions):
     penalty: Annotated[float, Field(ge=0)] = 1.0
     """Of the squared coefficients, against `samples` masks that weigh at most 1 each."""
 
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if self.design == "sizes" and "paired" in self.model_fields_set:
+            raise ValueError("design sizes draws no pairs; leave paired out, or take design=half")
+        return self
+
+    def acting(self) -> dict[str, Any]:
+        """Without `paired` where the design has no pairs."""
+        values = super().acting()
+        if self.design == "sizes":
+            del values["paired"]
+        return values
+
 
 class KernelShapOptions(SurrogateOptions):
     """Options of `kernel_shap`."""
 
+    samples: Annotated[int, Field(ge=2, le=100_000)] | None = 256
+    """Masks; where all 2^n fit, all are taken and nothing is left to chance; none: 2 n + 2048."""
     unit: Unit = "word"
     """The players."""
     design: Literal["half", "shapley"] = "half"
@@ -59,6 +74,8 @@ class KernelShapOptions(SurrogateOptions):
 class ContextCiteOptions(SurrogateOptions):
     """Options of `contextcite`."""
 
+    samples: Annotated[int, Field(ge=2, le=100_000)] = 256
+    """Masks; where all 2^n fit, all are taken and nothing is left to chance."""
     unit: Literal["word", "sentence"] = "word"
     """The sources."""
     penalty: Annotated[float, Field(gt=0)] = 0.01
@@ -93,11 +110,12 @@ class Lime(Method):
 
     def score(self, prepared: "Prepared") -> Scores:
         """The coefficient of every scored unit."""
-        from heta.coalitions import evaluate
+        from heta.coalitions import Design, evaluate
         from heta.surrogate import ridge_regression
 
         options = self.options
-        found = evaluate(prepared, self.unit, options.mask, _design(options, options.design))
+        design = Design(options.design, options.samples, options.seed, options.paired)
+        found = evaluate(prepared, self.unit, options.mask, design)
         kept = found.coalitions.kept
         distance = 100 * (1 - np.sqrt(kept.mean(1)))
         near = options.samples * np.sqrt(np.exp(-((distance / options.kernel_width) ** 2)))
@@ -138,11 +156,14 @@ class KernelShap(Method):
 
     def score(self, prepared: "Prepared") -> Scores:
         """The Shapley value of every scored unit."""
-        from heta.coalitions import evaluate, shapley_over_half
+        from heta.coalitions import Design, evaluate, shapley_over_half
+        from heta.left_out import scored_units
         from heta.surrogate import shapley_regression
 
         options = self.options
-        found = evaluate(prepared, self.unit, options.mask, _design(options, options.design))
+        samples = options.samples or 2 * len(scored_units(prepared, self.unit)[1]) + 2048
+        design = Design(options.design, samples, options.seed, options.paired)
+        found = evaluate(prepared, self.unit, options.mask, design)
         kept = found.coalitions.kept
         # Empty and full coalitions weigh nothing here: the constraint holds them.
         ratio = shapley_over_half(kept) if options.design == "half" else np.ones(len(kept))
@@ -182,11 +203,12 @@ class ContextCite(Method):
 
     def score(self, prepared: "Prepared") -> Scores:
         """The coefficient of every source."""
-        from heta.coalitions import evaluate
+        from heta.coalitions import Design, evaluate
         from heta.surrogate import lasso_regression
 
         options = self.options
-        found = evaluate(prepared, self.unit, options.mask, _design(options, "half"))
+        design = Design("half", options.samples, options.seed, options.paired)
+        found = evaluate(prepared, self.unit, options.mask, design)
         values = found.values
         tokens = 1 if prepared.each else values.shape[1]
         if prepared.explained.foil_ids is None:
@@ -202,12 +224,6 @@ def logit(log_probs: Array) -> Array:
     """log(p / (1 - p)) from log p, at most 34.5."""
     bounded = np.minimum(log_probs, -1e-15)
     return np.asarray(bounded - np.log(-np.expm1(bounded)))
-
-
-def _design(options: SurrogateOptions, kind: Literal["half", "sizes", "shapley"]) -> "Design":
-    from heta.coalitions import Design
-
-    return Design(kind, options.samples, options.seed, options.paired)
 
 
 def _scores(prepared: "Prepared", found: "Evaluated", fit: Callable[[Array], Array], seed: int) -> Scores:
