@@ -22,6 +22,11 @@ def attribute(prepared: "Prepared", method: Method) -> Attribution:
     """See `Prepared.attribute`."""
     if method.needs_model and prepared.model is None:
         raise ConfigError(f"method {method.name!r} needs a model; give one to prepare()")
+    if not method.contrastive and prepared.choice.foil is not None:
+        raise ConfigError(
+            f"method {method.name!r} reads what is the same for the target and the foil {prepared.choice.foil!r}; leave"
+            " the foil out, or take a method that follows the prediction, such as kl or gradient_x_input"
+        )
     if method.unit == "word":
         prepared.check_words()
     model = prepared.model if method.needs_model else None

@@ -20,6 +20,8 @@ PRESETS: Mapping[Preset, Mapping[str, Mapping[str, Any]]] = {
     "quick": {
         "heta": {"curvature": "one_pass"},
         "heta_balanced": {"curvature": "one_pass"},
+        "heta_s": {"curvature": "one_pass"},
+        "heta_no_gate": {"curvature": "one_pass"},
     },
     "source": {
         "heta": {"curvature": "low_rank", "rank": 64, "window": 512, "overlap": 0.5, "windows": "isolated"},

@@ -6,7 +6,8 @@ import numpy as np
 from pydantic import Field
 
 from heta.masks import Mask
-from heta.methods.base import Array, Method, Options, Scores
+from heta.methods.base import Array, Options, Scores
+from heta.methods.by_unit import ByUnit
 from heta.records import Unit
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class GilotOptions(Options):
     """The likeliest outputs of each step that are followed; all others are one."""
 
 
-class Gilot(Method):
+class Gilot(ByUnit):
     """Optimal-transport distance between the output distributions with and without the unit, summed over the target.
 
     score_i = sum over steps of min over plans P of sum over outputs (a, b) of P_ab c_ab, with P moving p(.|x) to p(.|x
@@ -47,13 +48,8 @@ class Gilot(Method):
     summary = "optimal-transport distance that the output distribution moves without a token or word"
     reference = "Li, Chen, Chai and Xiong 2024, ICML (GiLOT)"
     family = "perturbation"
-    cost = "one forward pass a unit, shared with leave_one_out and kl"
-    needs = "forward passes"
+    cost = "1 + T/2 forward"
     options_class = GilotOptions
-
-    def __init__(self, options: Options | None = None) -> None:
-        super().__init__(options)
-        self.unit = self.options.unit
 
     def score(self, prepared: "Prepared") -> Scores:
         """The distance for every scored unit."""

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from heta.masks import Mask
-from heta.methods.base import Array, Method, Options, Scores
+from heta.methods.base import Array, Options, Scores
+from heta.methods.by_unit import ByUnit
 from heta.records import Unit
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class GreedyOptions(Options):
     """Units after which it ends, sufficient or not; none: all."""
 
 
-class GreedyRationale(Method):
+class GreedyRationale(ByUnit):
     """Rank in the rationale: the first unit that joins gets 1, the last of k gets 1 / k, all others 0.
 
     From the prompt without any unit, the one that raises log p(target) most joins, ties by position, until greedy
@@ -43,13 +44,8 @@ class GreedyRationale(Method):
     summary = "the smallest sufficient subset, found greedily, without retraining"
     reference = "Vafa, Deng, Blei and Rush 2021, arXiv 2109.06387"
     family = "perturbation"
-    cost = "about k n forward passes for k of n units"
-    needs = "forward passes"
+    cost = "about k n short forward for k of n units"
     options_class = GreedyOptions
-
-    def __init__(self, options: Options | None = None) -> None:
-        super().__init__(options)
-        self.unit = self.options.unit
 
     def score(self, prepared: "Prepared") -> Scores:
         """The rank of every unit, and what it gained."""

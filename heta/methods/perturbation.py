@@ -26,6 +26,8 @@ class Kl(Method):
     name = "kl"
     summary = "how far the prediction moves when a token is masked, in nats (HETA's information term alone)"
     reference = "arXiv 2604.13258, Eq. 4"
+    family = "perturbation"
+    cost = "1 + T/2 forward"
     options_class = KlOptions
 
     def score(self, prepared: "Prepared") -> Scores:
@@ -51,6 +53,8 @@ class LeaveOneOut(Method):
     name = "leave_one_out"
     summary = "what the target's log-probability loses when a token or word is masked or left out, signed"
     reference = "Li, Monroe and Jurafsky 2016, arXiv 1612.08220 (representation erasure)"
+    family = "perturbation"
+    cost = "1 + T/2 forward"
     signed = True
     options_class = LeaveOneOutOptions
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from heta.methods.base import Array, Method, Options, Scores
+from heta.methods.base import Array, Options, Scores
+from heta.methods.by_unit import ByUnit
 from heta.records import Unit
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class ReagentOptions(Options):
     """Of everything that is drawn."""
 
 
-class Reagent(Method):
+class Reagent(ByUnit):
     """Share of importance, in [0, 1], summing to 1 over the units, averaged over runs.
 
     A run begins with random logits in [0, 1). A step replaces a random `ratio` of the units, takes dp = p(target | x) -
@@ -59,13 +60,8 @@ class Reagent(Method):
     summary = "importance from random replacements, until the most important tokens suffice"
     reference = "Zhao and Shan 2024, arXiv 2402.00794, Algorithm 1"
     family = "perturbation"
-    cost = "at most 2 x runs x steps forward passes"
-    needs = "forward passes"
+    cost = "at most 2 x `runs` x `steps` forward"
     options_class = ReagentOptions
-
-    def __init__(self, options: Options | None = None) -> None:
-        super().__init__(options)
-        self.unit = self.options.unit
 
     def score(self, prepared: "Prepared") -> Scores:
         """The mean share of every unit."""

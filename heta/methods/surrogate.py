@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from heta.masks import Mask
-from heta.methods.base import Array, Method, Options, Scores
+from heta.methods.base import Array, Options, Scores
+from heta.methods.by_unit import ByUnit
 from heta.records import Unit
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class ContextCiteOptions(SurrogateOptions):
     """LASSO's lambda, on standardised masks and logits divided by the number of target tokens."""
 
 
-class Lime(Method):
+class Lime(ByUnit):
     """What a unit adds to log p(target) in a local linear model (Ribeiro, Singh and Guestrin 2016). Signed, in nats.
 
     Ridge regression with an intercept over random masks z, each weighted by sqrt(exp(-D^2 / width^2)), with D = 100
@@ -99,14 +100,9 @@ class Lime(Method):
     summary = "coefficients of a local linear model over random masks, signed"
     reference = "Ribeiro, Singh and Guestrin 2016, arXiv 1602.04938"
     family = "surrogate"
-    cost = "samples + 1 forward passes, shared by design"
-    needs = "forward passes"
+    cost = "at most `samples` + 1 forward, shared by design"
     signed = True
     options_class = LimeOptions
-
-    def __init__(self, options: Options | None = None) -> None:
-        super().__init__(options)
-        self.unit = self.options.unit
 
     def score(self, prepared: "Prepared") -> Scores:
         """The coefficient of every scored unit."""
@@ -126,7 +122,7 @@ class Lime(Method):
         return _scores(prepared, found, fit, options.seed)
 
 
-class KernelShap(Method):
+class KernelShap(ByUnit):
     """Shapley values of log p(target), by the regression of Lundberg and Lee 2017. Signed, in nats.
 
     The mean over all orders of the units of what a unit adds when it joins those before it. Solved as weighted least
@@ -145,14 +141,9 @@ class KernelShap(Method):
     summary = "Shapley values of the target's log-probability by weighted regression over random masks, signed"
     reference = "Lundberg and Lee 2017, arXiv 1705.07874, Theorem 2"
     family = "surrogate"
-    cost = "samples + 1 forward passes, shared by design"
-    needs = "forward passes"
+    cost = "at most `samples` + 1 forward, shared by design"
     signed = True
     options_class = KernelShapOptions
-
-    def __init__(self, options: Options | None = None) -> None:
-        super().__init__(options)
-        self.unit = self.options.unit
 
     def score(self, prepared: "Prepared") -> Scores:
         """The Shapley value of every scored unit."""
@@ -174,7 +165,7 @@ class KernelShap(Method):
         return _scores(prepared, found, fit, options.seed)
 
 
-class ContextCite(Method):
+class ContextCite(ByUnit):
     """What a source adds to the logit of p(response), in a sparse linear model (Cohen-Wang et al. 2024). Signed.
 
     LASSO over random masks that keep every source with probability 1/2, on logit(p(target)) divided by the number of
@@ -192,14 +183,9 @@ class ContextCite(Method):
     summary = "sparse linear model of the response's logit over random ablations of words or sentences, signed"
     reference = "Cohen-Wang, Shah, Georgiev and Madry 2024, arXiv 2409.00729"
     family = "surrogate"
-    cost = "samples + 1 forward passes, shared by design"
-    needs = "forward passes"
+    cost = "at most `samples` + 1 forward, shared by design"
     signed = True
     options_class = ContextCiteOptions
-
-    def __init__(self, options: Options | None = None) -> None:
-        super().__init__(options)
-        self.unit = self.options.unit
 
     def score(self, prepared: "Prepared") -> Scores:
         """The coefficient of every source."""
