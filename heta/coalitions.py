@@ -110,7 +110,8 @@ def shapley_over_half(kept: NDArray[np.bool_]) -> Array:
         log_mass[1:-1] = np.log(_size_mass(units)[1:-1])
     # In logarithms: single coalitions of a thousand units are less likely than the smallest float.
     log_count = gammaln(units + 1) - gammaln(sizes + 1) - gammaln(units - sizes + 1)
-    return np.asarray(np.exp(log_mass - log_count + units * np.log(2))[kept.sum(1)])
+    log_ratio = (log_mass - log_count + units * np.log(2))[kept.sum(1)]
+    return np.asarray(np.exp(np.minimum(log_ratio, 700.0)))
 
 
 def evaluate(prepared: "Prepared", unit: Unit, mask: Mask, design: Design) -> Evaluated:

@@ -46,7 +46,7 @@ def ridge_regression(kept: NDArray[np.bool_], values: Array, weight: Array, pena
     """Weighted least squares with an intercept and `penalty` times the squared coefficients."""
     from sklearn.linear_model import Ridge
 
-    fitted = Ridge(alpha=penalty).fit(kept.astype(np.float64), values, sample_weight=weight)
+    fitted = Ridge(alpha=penalty, solver="svd").fit(kept.astype(np.float64), values, sample_weight=weight)
     return np.asarray(fitted.coef_, dtype=np.float64).reshape(values.shape[1], -1)
 
 
