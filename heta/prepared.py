@@ -233,7 +233,7 @@ class Prepared:
         foil = self.objective().foil_ids
         with self._lock:
             rows = information_by_step(
-                self._model(), self.base, positions, mask=mask, foil_ids=foil, budget=self.budget_tokens()
+                self._model(), self.base, positions, mask=mask, foil_ids=foil, budget=self.in_flight()
             )
         return cast(Array, rows.numpy())
 
@@ -242,7 +242,7 @@ class Prepared:
         from heta.perturbation import perturb
 
         with self._lock:
-            result = perturb(self._model(), self.base, perturbations, reduce, budget=self.budget_tokens())
+            result = perturb(self._model(), self.base, perturbations, reduce, budget=self.in_flight())
         return cast(Array, result.numpy())
 
     def explained_log_probs(self) -> "Reduce":
@@ -282,9 +282,7 @@ class Prepared:
             from heta.curvature.modes import curvature
 
             objective = self.objective(options.hessian_layer)
-            found = curvature(
-                objective, self.positions, options, windows=windows, budget=self.budget_tokens(backward=True)
-            )
+            found = curvature(objective, self.positions, options, windows=windows, budget=self.in_flight(backward=True))
             return self.spread(self._fold(found.values.numpy())), found.left_out
 
         return self.once(("curvature", options.key(), windows), compute)
@@ -325,7 +323,7 @@ class Prepared:
         other.__dict__.update(encoding=encoding, explained=self.explained)
         return other
 
-    def budget_tokens(self, *, backward: bool = False) -> int:
+    def in_flight(self, *, backward: bool = False) -> int:
         """Tokens in one pass."""
         first = min(self.positions[0], self.base.read[0])
         return self.budget.tokens_in_flight(self._model(), self.base, first, backward=backward)

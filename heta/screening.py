@@ -93,7 +93,7 @@ def screened(
     known = measure if information else prepared.information(mask)[prepared.positions]
     knowledge = Knowledge(cheap[prepared.positions], known)
     objective = prepared.objective(options.hessian_layer)
-    budget = prepared.budget_tokens(backward=True)
+    budget = prepared.in_flight(backward=True)
     return screen(objective, prepared.positions, knowledge, score, options, budget=budget)
 
 

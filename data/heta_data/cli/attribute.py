@@ -93,6 +93,7 @@ def attribute(
 
     import heta
     from heta_data.attribute import run_attributions
+    from heta_data.attribute_plan import told
 
     model = None
     if any(method.needs_model for method in chosen):
@@ -105,7 +106,14 @@ def attribute(
         )
     with show_progress("attribute") as progress:
         summary = run_attributions(
-            workspace, items, model, chosen, policy=settings.policy, budget=settings.budget, progress=progress
+            workspace,
+            items,
+            model,
+            chosen,
+            policy=settings.policy,
+            budget=settings.budget,
+            progress=progress,
+            announce=lambda found: click.echo("\n".join(told(found)), err=True),
         )
     _say_done(summary, as_json)
     if summary.failures:
