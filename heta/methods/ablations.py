@@ -36,11 +36,8 @@ class GatedInformationOptions(GateOptions):
 
 
 class _Curvature(CurvatureOptions):
-    @model_validator(mode="after")
-    def _not_screened(self) -> Self:
-        if self.curvature == "screened":
-            raise ValueError("screening settles the ranking of all of HETA's terms; take curvature=exact or one_pass")
-        return self
+    curvature: Literal["exact", "one_pass", "fisher", "low_rank"] = "exact"
+    """As for `heta`, which alone is screened: screening settles the ranking of all of its terms together."""
 
 
 class GatedCurvatureOptions(GateOptions, _Curvature):

@@ -39,13 +39,6 @@ class TestEveryMethod:
         np.testing.assert_array_equal(one.scores, two.scores)
         assert (one.config, one.config_hash) == (two.config, two.config_hash)
 
-    def test_shared_passes_change_nothing(self, name: str) -> None:
-        shared = prepare(tiny_model(), PROMPT, TARGET, unscored=UNSCORED)
-        for other in METHODS:
-            if other != name:
-                shared.attribute(create_method(other))
-        np.testing.assert_array_equal(shared.attribute(create_method(name)).scores, attribute(name).scores)
-
     def test_identity_of_what_was_run(self, name: str) -> None:
         result, method = attribute(name), create_method(name)
         assert result.method == name
