@@ -157,8 +157,8 @@ class AttributionRecord(Record):
     config_hash: str
     versions: dict[str, str]
     notes: tuple[str, ...] = ()
-    seconds: Seconds
-    """What the method takes alone: passes shared with other methods count for each of them."""
+    seconds: Seconds | None
+    """What the method takes alone: passes shared with other methods count for each of them. None: not measured."""
     peak_memory: NonNegativeInt | None = None
 
     measured_fields: ClassVar[frozenset[str]] = frozenset({"seconds", "peak_memory"})
