@@ -24,9 +24,10 @@ M = TypeVar("M", bound=BaseModel)
 
 _EVALUATE = "run `heta evaluate run` again, it writes the file anew"
 _REMEDIES = {
-    "item": "build the items again with `heta data build` and --force",
-    "attribution": "run `heta data attribute` again, it drops this line and computes it anew",
-    "token_labels": "delete this line, then `heta campaign pull` fetches it again (what came from elsewhere, put back)",
+    "item": "build the items again with `heta data build` and --force (imported ones: delete this line, import again)",
+    "attribution": "run `heta data attribute` again, it drops this line and computes it anew (imported ones: delete the "
+    "file, import again)",
+    "token_labels": "delete this line, then `heta campaign pull` fetches it again (imported ones: import again)",
     "opinion": "delete this line, then `heta campaign opinions` fetches it again",
     "gold_labels": _EVALUATE,
     "metric_result": _EVALUATE,
@@ -53,7 +54,9 @@ def parse_line(text: str, record_type: type[R], where: str) -> R:
     if got != expected:
         raise RecordError(f"{where}:record: got {got!r}, this file must hold {expected!r} records")
     version = data.get("schema_version", 1)
-    if isinstance(version, int) and version > 1:
+    if type(version) is not int:  # `true` and 1.0 equal 1
+        raise RecordError(f"{where}:schema_version: got {str(version)[:60]!r}, expected a whole number")
+    if version > 1:
         raise RecordError(f"{where}:schema_version: got {version}, this toolkit reads up to 1: update heta-bench")
     return validate_line(text, record_type, where)
 
@@ -64,6 +67,8 @@ def parse_object(text: str, where: str) -> dict[str, Any]:
     Raises:
         RecordError: anything else.
     """
+    if text.startswith("\ufeff"):
+        raise RecordError(f"{where}: begins with a byte order mark; save the file as UTF-8 without one")
     try:
         data = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:

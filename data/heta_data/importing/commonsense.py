@@ -12,7 +12,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,7 +23,7 @@ from heta_data.funnel import Funnel
 from heta_data.importing.files import as_model, read_objects
 from heta_data.importing.rationales import Rationale, Texts
 from heta_data.importing.scored import bare_text
-from heta_data.records import Item
+from heta_data.records import Item, Mark
 
 _TOKEN = re.compile(r"\S+")
 
@@ -64,7 +63,7 @@ class _FairRow(_Open):
     sentence: str
     label: str
     rationale_index: tuple[int, ...]
-    rationale_binary: tuple[Literal[0, 1], ...]
+    rationale_binary: tuple[Mark, ...]
 
 
 @dataclass(frozen=True)

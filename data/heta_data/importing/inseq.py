@@ -87,14 +87,12 @@ def _sequence(where: str, found: Mapping[str, Any], method: str, info: Mapping[s
     shape = (len(target if decoder_only else source), len(explained))
     if scores.shape != shape:
         raise RecordError(f"{where}:{name}: got the shape {list(scores.shape)}, the tokens give {list(shape)}")
-    if decoder_only and target[: len(source)] != source:
-        raise RecordError(
-            f"{where}:target: does not begin with the tokens of 'source', so the prompt's end is not known"
-        )
+    # A decoder reads the prompt as the beginning of what it generates; `source` keeps subwords when words are made.
+    read = target[:first] if decoder_only else source
     steps = [number for number, token in enumerate(explained) if not SPECIAL.fullmatch(token)]
     if not steps:
         raise RecordError(f"{where}:target: no generated token is explained")
-    values = scores[: len(source), steps].sum(axis=1)
+    values = scores[: len(read), steps].sum(axis=1)
     notes = []
     if len(steps) < len(explained):
         notes.append(f"scores for {len(explained) - len(steps)} special tokens of the answer are left out")
@@ -103,10 +101,10 @@ def _sequence(where: str, found: Mapping[str, Any], method: str, info: Mapping[s
         where=where,
         method=method,
         scores=tuple(float(value) for value in values),
-        prompt=text if isinstance(text, str) else "".join(source),
+        prompt=text if isinstance(text, str) else "".join(read),
         model=_model(model) if isinstance(model, str) and model else None,
         target_tokens=tuple(explained[step] for step in steps),
-        tokens=tuple(source),
+        tokens=tuple(read),
         config={"attributed_fn": info.get("attributed_fn"), "options": info.get("attribution_args"), "steps": "sum"},
         notes=tuple(notes),
     )

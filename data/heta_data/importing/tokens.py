@@ -8,6 +8,7 @@ way of reading is tried; the one that accounts for every token and the whole pro
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from os.path import commonpath
 
 from heta.records import Span
 
@@ -56,7 +57,7 @@ def place_tokens(prompt: str, tokens: Sequence[str]) -> Placed | Miss:
         if isinstance(placed, Placed):
             return placed
         misses.append(placed)
-    return max(misses, key=lambda miss: miss.index)  # the first reading where several get as far
+    return max(misses, key=lambda miss: (miss.index, len(commonpath([miss.expected, miss.found]))))
 
 
 class _Text:
