@@ -25,8 +25,8 @@ M = TypeVar("M", bound=BaseModel)
 _EVALUATE = "run `heta evaluate run` again, it writes the file anew"
 _REMEDIES = {
     "item": "build the items again with `heta data build` and --force (imported ones: delete this line, import again)",
-    "attribution": "run `heta data attribute` again, it drops this line and computes it anew (imported ones: delete the "
-    "file, import again)",
+    "attribution": "run `heta data attribute` again, it drops this line and computes it anew "
+    "(imported ones: delete the file, import again)",
     "token_labels": "delete this line, then `heta campaign pull` fetches it again (imported ones: import again)",
     "opinion": "delete this line, then `heta campaign opinions` fetches it again",
     "gold_labels": _EVALUATE,

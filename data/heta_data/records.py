@@ -33,7 +33,7 @@ read each other; `organisation`: moreover each rater has an organisation of thei
 anybody else answers 404; `trust`: nothing but the raters' word, as on a server that is not ours."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Mark = Annotated[int, Field(ge=0, le=1)]
-"""1 where a unit is marked. Not `Literal[0, 1]`, which takes `true` and `1.0` from a file even where types are strict."""
+"""1 where a unit is marked. Not `Literal[0, 1]`: that takes `true` and `1.0` from a file, strict or not."""
 Seconds = Annotated[float, Field(ge=0)]
 
 

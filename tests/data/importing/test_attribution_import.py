@@ -170,31 +170,57 @@ CAFE = next(n for n, row in enumerate(WORDS) if ONE.prompt[row["start"] : row["e
 WHOLE = f"item {ONE.id} (tests:row-1), table.saliency"
 
 
+def told(line: int, what: str) -> str:
+    return f"mine.jsonl:{line}: {WHOLE}: {what}"
+
+
+def in_order(*tokens: str) -> list[dict[str, Any]]:
+    return [{"item_id": ONE.id, "token": token, "score": 1.0, "method": "saliency"} for token in tokens]
+
+
+OUTSIDE = f"span [5, 900): expected a span inside the prompt of {len(ONE.prompt)} code points, it reaches outside"
+NOBODY = "expected the id of an item, or of its source's row, no item has it"
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        (change(WORDS, 0, item_id="nobody") , ["mine.jsonl:1: item 'nobody', table.saliency: item: expected the id of an "
-         "item, or of its source's row, no item has it", f"mine.jsonl:2: {WHOLE}: word 'Lamp' [0, 4): expected a score, "
-         "there is none of it"]),
-        (change(WORDS, 1, token="of"), [f"mine.jsonl:2: {WHOLE}: span [5, 6): expected 'of', the prompt has '1' there"]),
-        (change(WORDS, 1, end=900), [f"mine.jsonl:2: {WHOLE}: span [5, 900): expected a span inside the prompt of "
-         f"{len(ONE.prompt)} code points, it reaches outside"]),
-        (change(WORDS, 1, start=0, end=4), [f"mine.jsonl:2: {WHOLE}: span [0, 4): expected each span once, it stands in "
-         "mine.jsonl:1 too"]),
-        (change(WORDS, 0, target=" red"), [f"mine.jsonl:1: {WHOLE}: target: expected ' violet', the file explains ' red'"]),
-        (WORDS[:-2], [f"mine.jsonl:1: {WHOLE}: word 'colour' [66, 72): expected a score, there is none of it and of 1 "
-         "more words"]),
+        (
+            change(WORDS, 0, item_id="nobody"),
+            [
+                f"mine.jsonl:1: item 'nobody', table.saliency: item: {NOBODY}",
+                told(2, "word 'Lamp' [0, 4): expected a score, there is none of it"),
+            ],
+        ),
+        (change(WORDS, 1, token="of"), [told(2, "span [5, 6): expected 'of', the prompt has '1' there")]),
+        (change(WORDS, 1, end=900), [told(2, OUTSIDE)]),
+        (
+            change(WORDS, 1, start=0, end=4),
+            [told(2, "span [0, 4): expected each span once, it stands in mine.jsonl:1 too")],
+        ),
+        (
+            change(WORDS, 0, target=" red"),
+            [told(1, "target: expected ' violet', the file explains ' red'")],
+        ),
+        (
+            WORDS[:-2],
+            [told(1, "word 'colour' [66, 72): expected a score, there is none of it and of 1 more words")],
+        ),
         # Both at once, and both are told.
-        (change(change(WORDS, 1, end=900), 2, token="x"), [f"mine.jsonl:2: {WHOLE}: span [5, 900): expected a span inside "
-         f"the prompt of {len(ONE.prompt)} code points, it reaches outside",
-         f"mine.jsonl:3: {WHOLE}: span [7, 9): expected 'x', the prompt has 'of' there"]),
-        ([{"item_id": ONE.id, "token": token, "score": 1.0, "method": "saliency"} for token in ("Lamp", " 1", " off")],
-         [f"mine.jsonl:3: {WHOLE}: token 3 ' off': expected ' off', the prompt has ' of ' at 6"]),
-        ([{"item_id": ONE.id, "token": token, "score": 1.0, "method": "saliency"} for token in ("Lamp", " 1")],
-         [f"mine.jsonl:2: {WHOLE}: last token: expected the prompt's end after it, the prompt has ' of the café is viol' "
-          "at 6"]),
+        (
+            change(change(WORDS, 1, end=900), 2, token="x"),
+            [told(2, OUTSIDE), told(3, "span [7, 9): expected 'x', the prompt has 'of' there")],
+        ),
+        (
+            in_order("Lamp", " 1", " off"),
+            [told(3, "token 3 ' off': expected ' off', the prompt has ' of ' at 6")],
+        ),
+        (
+            in_order("Lamp", " 1"),
+            [told(2, "last token: expected the prompt's end after it, the prompt has ' of the café is viol' at 6")],
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_misalignment_is_listed_and_nothing_imported(
     folder: Workspace, tmp_path: Path, rows: list[dict[str, Any]], expected: list[str]
 ) -> None:
@@ -271,7 +297,7 @@ def test_flags_that_the_file_makes_useless_are_refused(folder: Workspace, tmp_pa
 def test_a_score_that_is_no_number_is_refused(folder: Workspace) -> None:
     words = segment_words(ONE.prompt)
     scores = (float("nan"), *(1.0 for _ in words[1:]))
-    with pytest.raises(RecordError, match="x:token 1: item .*: the score is nan, expected a finite number"):
+    with pytest.raises(RecordError, match=r"x:token 1: item .*: the score is nan, expected a finite number"):
         run(folder, [Scored(where="x", method="m", scores=scores, item_id=ONE.id, spans=words)])
 
 
