@@ -100,7 +100,14 @@ class _Import:
         self.stray: list[str] = []
         self.odd = 0
         places: dict[tuple[str, str], str] = {}
+        firsts: dict[str, Rationale] = {}
         for rationale in found:
+            first = firsts.setdefault(rationale.item.id, rationale)
+            if first.item.source_id != rationale.item.source_id:
+                raise RecordError(
+                    f"{rationale.where}: item {rationale.item.source_id!r} has the same texts as "
+                    f"{first.item.source_id!r} in {first.where}: give both rows one id, or leave one out"
+                )
             labels, problems, stray = to_labels(rationale, self.answers, names[rationale.rater])
             key = (rationale.item.id, names[rationale.rater])
             if key in places:

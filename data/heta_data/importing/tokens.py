@@ -8,7 +8,6 @@ way of reading is tried; the one that accounts for every token and the whole pro
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from os.path import commonpath
 
 from heta.records import Span
 
@@ -57,7 +56,13 @@ def place_tokens(prompt: str, tokens: Sequence[str]) -> Placed | Miss:
         if isinstance(placed, Placed):
             return placed
         misses.append(placed)
-    return max(misses, key=lambda miss: (miss.index, len(commonpath([miss.expected, miss.found]))))
+    return max(misses, key=lambda miss: (miss.index, _common(miss.expected, miss.found)))
+
+
+def _common(one: str, other: str) -> int:
+    """Characters that both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((number for number, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 class _Text:

@@ -106,7 +106,10 @@ def test_the_same_again_adds_nothing_and_another_version_replaces_only_when_told
     done = run(folder, path)
     assert (done.new_items, done.new_labels) == (0, 0)
     assert (folder.items.read_bytes(), folder.labels.read_bytes(), folder.labels.stat().st_mtime_ns) == before
-    other = write(tmp_path / "b.jsonl", [{**ROW, "item_id": "q2", "rater": "a1", "spans": [[16, 20]]}])
+    other = write(
+        tmp_path / "b.jsonl",
+        [{**ROW, "item_id": "q2", "prompt": PROMPT.replace("Zoë", "Eve"), "rater": "a1", "spans": [[16, 20]]}],
+    )
     with pytest.raises(IntegrityError, match="holds another version of the source 'mine'; --replace"):
         run(folder, other, sha256="1" * 64)
     assert folder.labels.read_bytes() == before[1]
@@ -120,7 +123,9 @@ def test_an_item_that_other_work_is_about_is_not_taken_away(folder: Workspace, t
     run(folder, write(tmp_path / "a.jsonl", [{**ROW, "rater": "a1", "spans": [[12, 15]]}]))
     (mine,) = labels(folder)
     write_records(folder.labels, [mine, mine.model_copy(update={"task_uid": "another", "campaign_hash": "other"})])
-    other = write(tmp_path / "b.jsonl", [{**ROW, "item_id": "q2", "rater": "a1"}])
+    other = write(
+        tmp_path / "b.jsonl", [{**ROW, "item_id": "q2", "prompt": PROMPT.replace("Zoë", "Eve"), "rater": "a1"}]
+    )
     with pytest.raises(IntegrityError, match=r"\(mine:q1\) is in this version no more, and other labels"):
         run(folder, other, sha256="1" * 64, replace=True)
 
@@ -132,18 +137,25 @@ def test_labels_of_others_stay(folder: Workspace, tmp_path: Path) -> None:
     theirs = mine.model_copy(update={"task_uid": "another", "campaign_hash": "other", "rater": "b1"})
     write_records(folder.labels, [mine, theirs])
     run(folder, path, kind="simulated")  # the same file, as something else, is another import
-    assert [(one.rater, one.kind) for one in labels(folder)] == [("a1", "human"), ("a1", "simulated"), ("b1", "human")]
+    assert {(one.rater, one.kind) for one in labels(folder)} == {("a1", "human"), ("a1", "simulated"), ("b1", "human")}
+
+
+def test_two_rows_of_one_text_are_refused(folder: Workspace, tmp_path: Path) -> None:
+    # An item's id is a hash of its texts: both would be one item.
+    path = write(tmp_path / "a.jsonl", [{**ROW, "rater": "a1"}, {**ROW, "item_id": "q2", "rater": "a2"}])
+    with pytest.raises(RecordError, match=r"a.jsonl:2: item 'q2' has the same texts as 'q1' in .*a.jsonl:1"):
+        run(folder, path)
 
 
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
         (
-            {"start": 13, "end": 21, "text": "blue kite"},
-            "span [13, 21): expected 'blue kite', the prompt has 'red kite'",
+            {"start": 12, "end": 20, "text": "blue kite"},
+            "span [12, 20): expected 'blue kite', the prompt has 'red kite'",
         ),
         (
-            {"start": 14, "end": 17, "text": "red"},
+            {"start": 13, "end": 16, "text": "red"},
             "expected 'red', the prompt has 'ed ' (as UTF-16 code units it would",
         ),
         ({"start": 16, "end": 19, "text": "red"}, "expected 'red', the prompt has 'kit' (as UTF-8 bytes it would fit)"),
@@ -171,7 +183,7 @@ def test_spans_that_contradict_the_text_are_listed(
 
 def test_spans_without_a_word_are_told(folder: Workspace, tmp_path: Path) -> None:
     # The dot, and a word outside of what could be marked.
-    done = run(folder, write(tmp_path / "a.jsonl", [{**ROW, "spans": [[21, 22], [23, 27], [13, 16]]}]))
+    done = run(folder, write(tmp_path / "a.jsonl", [{**ROW, "spans": [[20, 21], [22, 26], [12, 15]]}]))
     assert [line.split(": ", 2)[2] for line in done.stray] == [
         "span [20, 21): '.' holds no word that can be marked",
         "span [22, 26): 'What' holds no word that can be marked",
