@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from heta_data.errors import IntegrityError
 from heta_data.records import MetricResult
 from heta_evaluation.alignment.quantities import REFERENCE, Column
 from heta_evaluation.alignment.table import Table
@@ -120,7 +121,18 @@ class ResultIndex:
     """Results by metric, variant and subject; figures over all items only."""
 
     def __init__(self, results: Iterable[MetricResult]) -> None:
-        self._found = {(one.metric, one.variant, one.subject): one for one in results if one.item_id is None}
+        self._found: dict[tuple[str, str, str], MetricResult] = {}
+        seen: set[tuple[str, str, str, str | None]] = set()
+        for one in results:
+            key = (one.metric, one.variant, one.subject)
+            if (*key, one.item_id) in seen:
+                raise IntegrityError(
+                    f"results: {', '.join(key)} stands twice{f' for item {one.item_id}' if one.item_id else ''}: "
+                    "run heta evaluate run again"
+                )
+            seen.add((*key, one.item_id))
+            if one.item_id is None:
+                self._found[key] = one
 
     def get(self, metric: str, subject: str, variant: str = "main") -> MetricResult | None:
         """The result, None where there is no such figure."""

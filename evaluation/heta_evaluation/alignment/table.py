@@ -72,7 +72,7 @@ class Table:
     left_out: Mapping[str, int]
     rule: Rule
     seconds: Mapping[str, float]
-    """Subject name -> mean wall seconds an item."""
+    """Subject name -> mean wall seconds an item, of those that were measured."""
     notes: tuple[str, ...]
 
     @property
@@ -147,8 +147,9 @@ def build_table(
         left_out=selection.left_out,
         rule=rule,
         seconds={
-            subject.name: float(np.mean([record.seconds for record in found.values()]))
+            subject.name: float(np.mean(measured))
             for subject, found in records.items()
+            if (measured := [record.seconds for record in found.values() if record.seconds is not None])
         },
         notes=(*_notes(rows, subjects, raters, unused), *_shared_names(used)),
     )

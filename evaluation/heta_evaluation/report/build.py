@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from pydantic import ValidationError
 
 from heta.errors import InputError
 from heta_data.errors import IntegrityError
@@ -95,7 +96,10 @@ def render(results: Sequence[MetricResult], inputs: Inputs, *, name: str) -> str
             "results.jsonl was computed from other items, labels or attributions than are there now: "
             "run heta evaluate run again"
         )
-    settings = EvaluateSettings.model_validate(evaluation.config["settings"])
+    try:
+        settings = EvaluateSettings.model_validate(evaluation.config["settings"])
+    except (KeyError, ValidationError):
+        raise IntegrityError("results.jsonl: names no settings that can be used: run heta evaluate run again") from None
     selection = select_labels(inputs.items, inputs.labels, settings)
     table = build_table(inputs.items, selection, inputs.attributions, rule=settings.rule)
     lines = verdict_lines(table.subjects, index)
