@@ -32,6 +32,7 @@ class NoisyPrepared(Prepared):
         Raises:
             ConfigError: always.
         """
+        del encoding
         raise ConfigError("isolated windows start from unmoved embeddings; take windows=restricted, or no noise")
 
 

@@ -12,6 +12,7 @@ import torch
 from heta import Prepared
 from heta.perturbation import Perturbation, Reduce
 from heta_evaluation.faithfulness.base import Change, Hard, Reading, Soft
+from heta_evaluation.metrics.base import BoolArray
 
 _ROWS = 32
 """Changes whose embeddings are in memory at once; the engine makes its batches from them, under the item's budget."""
@@ -57,11 +58,11 @@ class ModelAsker:
         kept = torch.from_numpy(self._kept(change)).to(embeddings.device)
         return Perturbation(self.positions, embeddings * kept)
 
-    def _kept(self, change: Soft) -> "np.ndarray[tuple[int, int], np.dtype[np.bool_]]":
+    def _kept(self, change: Soft) -> BoolArray:
         """Which coordinates stay, `[unit, d_model]`."""
         width = self.prepared.base.embeddings.shape[-1]
         drawn = np.random.default_rng([*self._seeds, 2, change.draw]).random((len(self.positions), width))
-        return np.asarray(drawn < np.asarray(change.keep)[:, None])
+        return np.asarray(drawn < np.asarray(change.keep)[:, None], dtype=np.bool_)
 
 
 def _readings(prepared: Prepared) -> Reduce:

@@ -3,15 +3,18 @@
 Importing this loads no model library: the registry reads ranges and directions of metrics without it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from heta_evaluation.faithfulness.settings import FaithfulnessSettings, HardMask
 from heta_evaluation.metrics.base import FloatArray, Metric
 from heta_evaluation.statistics.intervals import IntArray
+
+if TYPE_CHECKING:
+    from heta import Prepared
 
 Invariance = Literal["increasing", "scaling"]
 """What leaves a metric's value as it is: any increasing transformation of the scores, or only a positive factor."""
@@ -92,7 +95,7 @@ class Case:
 
     def order(self) -> IntArray:
         """Units by falling score, `[unit]`; ties in a random order that is the same for every attribution."""
-        return np.lexsort((self.rng(0).permutation(len(self.scores)), -self.scores))
+        return np.asarray(np.lexsort((self.rng(0).permutation(len(self.scores)), -self.scores)), dtype=np.int64)
 
     def hard(self, units: Sequence[int] | IntArray, mask: HardMask | Literal["drop"] | None = None) -> Hard:
         """Those units masked as the settings say, or as given."""
@@ -112,7 +115,7 @@ class FaithfulnessMetric(Metric):
     """Whether it draws at random: then every value comes with a Monte-Carlo error."""
 
 
-def without_value(variants: Mapping[str, object], reason: str) -> Estimates:
+def without_value(variants: Iterable[str], reason: str) -> Estimates:
     """Every variant without a value, for one reason."""
     return {variant: Estimate(None, reason) for variant in variants}
 
@@ -120,3 +123,53 @@ def without_value(variants: Mapping[str, object], reason: str) -> Estimates:
 def top(percent: int, count: int) -> int:
     """How many of `count` units are the top `percent` %: rounded up, at least one."""
     return max(1, -(-percent * count // 100))
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A method that can be run again on one item, under other circumstances."""
+
+    prepared: "Prepared"
+    attribute: "Callable[[Prepared], FloatArray]"
+    """Scores of the item's units, `[unit]`, on the item as prepared in any way."""
+    reads_model: bool
+    item_seed: int
+    settings: FaithfulnessSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobustnessMetric(Metric):
+    """A metric of how far a method's scores move when circumstances change that should not matter."""
+
+    variants: Mapping[str, tuple[float, float]]
+    compute: Callable[[Rerun], Estimates]
+    samples: bool = False
+
+
+@dataclass(frozen=True)
+class WordScores:
+    """An attribution on the words of one of two items that say the same."""
+
+    words: tuple[str, ...]
+    """Of the context, in order."""
+    scores: FloatArray
+    """`[word]`"""
+    language: str
+    """BCP 47 tag."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairMetric(Metric):
+    """A metric of one method's scores on two items that say the same in other words."""
+
+    variants: Mapping[str, tuple[float, float]]
+    compute: Callable[[WordScores, WordScores], Estimates]
+
+
+def normalised(scores: FloatArray) -> FloatArray | None:
+    """Scores over the sum of their absolute values, `[unit]`; None where all are 0."""
+    largest = float(np.abs(scores).max(initial=0.0))
+    if largest == 0.0:
+        return None
+    scaled = scores / largest  # so that no sum overflows
+    return np.asarray(scaled / np.abs(scaled).sum())

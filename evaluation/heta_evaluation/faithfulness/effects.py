@@ -39,8 +39,8 @@ def lds(case: Case) -> Estimates:
         return {"main": Estimate(None, "constant_effects")}
     value = rank_correlation(predicted, effects)
     n = len(effects)
-    others = [rank_correlation(np.delete(predicted, out), np.delete(effects, out)) for out in range(n)]
-    error = float(np.sqrt((n - 1) / n * np.sum((others - np.mean(others)) ** 2)))
+    others = np.asarray([rank_correlation(np.delete(predicted, out), np.delete(effects, out)) for out in range(n)])
+    error = float(np.sqrt((n - 1) / n * np.sum((others - others.mean()) ** 2)))
     return {"main": Estimate(value, None, error)}
 
 

@@ -65,9 +65,7 @@ _AOPC_VARIANTS: dict[str, tuple[Literal["drop"] | None, Callable[[Reading], floa
 }
 
 
-def _over_shares(
-    case: Case, choose: Callable[[Case, Sequence[int], Literal["drop"] | None], list[Hard]]
-) -> Estimates:
+def _over_shares(case: Case, choose: Callable[[Case, Sequence[int], Literal["drop"] | None], list[Hard]]) -> Estimates:
     whole = case.ask([case.hard(())])[0]
     found = {}
     for variant, (mask, read, _) in _AOPC_VARIANTS.items():

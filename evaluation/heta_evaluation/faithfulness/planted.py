@@ -1,8 +1,8 @@
 """A model with planted evidence: what its answer depends on is known, because its weights were set by hand.
 
 One layer of attention that looks at all tokens alike and adds up what each of them carries; the answer's logit is that
-sum. `ruby`, `opal`, `jade` and `onyx` carry 4 to 1 for the answer, `flaw` carries 2 against it, all others nothing. So the
-true scores of a prompt are those numbers, up to a factor.
+sum. `ruby`, `opal`, `jade` and `onyx` carry 4 to 1 for the answer, `flaw` carries 2 against it, all others nothing. So
+the true scores of a prompt are those numbers, up to a factor.
 """
 
 from collections.abc import Sequence
@@ -26,6 +26,7 @@ FILLERS = tuple(first + second for first in "bdfglmnp" for second in "aeiou")
 LENGTH = 24
 """Words of a prompt that are units."""
 
+_START = "<s>"
 _WIDTH = 16
 _COMMON, _CARRY, _SUM = 0, 1, 2
 _REST = slice(3, _WIDTH)
@@ -84,11 +85,12 @@ def planted_model() -> heta.LoadedModel:
 
 def _tokenizer(words: Sequence[str]) -> PreTrainedTokenizerFast:
     """Whole words, with and without the blank in front of them."""
-    pieces = ["<s>", *(lead + word for word in words for lead in ("", "\u0120"))]
-    backend = Tokenizer(models.WordLevel(vocab={piece: index for index, piece in enumerate(pieces)}, unk_token="<s>"))
+    pieces = [_START, *(lead + word for word in words for lead in ("", "\u0120"))]
+    vocabulary = {piece: index for index, piece in enumerate(pieces)}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token=_START))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>")
+    return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token=_START)
 
 
 def _plant(module: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:

@@ -21,8 +21,6 @@ from heta_evaluation.faithfulness.asking import ModelAsker
 from heta_evaluation.faithfulness.settings import FaithfulnessSettings
 from heta_evaluation.metrics.base import BoolArray, FloatArray
 
-CONTEXT = ("evidence", "distractor")
-
 
 @dataclass(frozen=True)
 class Heat:
@@ -79,6 +77,11 @@ class Scene:
         """Asks the model without some of the units."""
         return ModelAsker(self.prepared, self.positions, (self.settings.seed, self.seed))
 
+    @property
+    def forwards(self) -> int:
+        """Inputs that the model was asked about so far, the full pass included."""
+        return self.ask.forwards if "ask" in self.__dict__ else 0
+
     def carry(self, heat: Heat) -> FloatArray:
         """Scores of this item's units, `[unit]`: position by position where the tokens are the same, else by overlap.
 
@@ -95,7 +98,7 @@ class Scene:
         if self.settings.scope == "prompt":
             return tuple(self.prepared.positions)
         encoding = self.prepared.encoding
-        segments = [Span(segment.start, segment.end) for segment in self.item.spans(*CONTEXT)]
+        segments = [Span(segment.start, segment.end) for segment in self.item.spans("evidence", "distractor")]
         found = unit_positions(self.item.prompt, encoding.spans, encoding.scored, segments)
         return tuple(sorted({position for positions in found for position in positions}))
 

@@ -38,7 +38,7 @@ class FaithfulnessSettings(BaseModel):
     methods: Names | None = None
     """Methods to measure; None: all with attributions by this model. A named one without any is run here."""
     scope: Scope = "context"
-    """Which tokens are masked and ranked: those of evidence and distractor, as raters mark them, or all that are scored."""
+    """Which tokens are masked and ranked: those of evidence and distractor, as raters mark them, or all scored ones."""
     mask: HardMask = "zero"
     """What a token becomes that is masked as a whole."""
     draws: int = Field(default=10, ge=10, le=10_000)

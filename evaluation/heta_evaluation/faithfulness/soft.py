@@ -1,15 +1,15 @@
 """Soft normalised comprehensiveness and sufficiency: embeddings thinned out at random, as an attribution says.
 
 Zhao and Aletras 2023 (arXiv 2305.10496) for next-token distributions, as the code of ReAGent (Zhao and Shan 2024,
-arXiv 2402.00794) has it. With a_i the scores, clipped at 0 and divided by their sum, p the model's prediction, q the one
-on the thinned input and p_0 that on the input with every unit's embedding zero:
+arXiv 2402.00794) has it. With a_i the scores, clipped at 0 and divided by their sum, p the model's prediction, q the
+one on the thinned input and p_0 that on the input with every unit's embedding zero:
 
     D(p, q) = sum over the vocabulary of (sqrt p - sqrt q)^2 / sqrt 2,   suff = 1 - D,   comp = D
     soft_ns = max(0, suff - suff_0) / (1 - suff_0) = max(0, D(p, p_0) - D(p, q)) / D(p, p_0)    q: kept with a_i
     soft_nc = comp / (1 - suff_0)                  = D(p, q) / D(p, p_0)                        q: kept with 1 - a_i
 
-D is sqrt 2 times the squared Hellinger distance, in [0, sqrt 2], so suff may be below 0. D is averaged over the target's
-tokens and over the draws before it enters a quotient; a mean of clipped single draws would lie too high.
+D is sqrt 2 times the squared Hellinger distance, in [0, sqrt 2], so suff may be below 0. D is averaged over the
+target's tokens and over the draws before it enters a quotient; a mean of clipped single draws would lie too high.
 """
 
 import math
@@ -160,7 +160,7 @@ SOFT_NC = FaithfulnessMetric(
     range=_NON_NEGATIVE,
     direction="higher",
     needs=("model",),
-    reference=f"{_REFERENCE}: comp / (1 - suff_0) = D(p, q) / D(p, p_0); moves with how peaked scores are, compare soft_nc_pi",
+    reference=f"{_REFERENCE}: comp / (1 - suff_0) = D(p, q) / D(p, p_0); moves with how peaked scores are",
     ties="tied units are kept with one probability",
     negative="count 0",
     empty="labels are not used",
