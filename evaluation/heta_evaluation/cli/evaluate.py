@@ -6,6 +6,7 @@ from heta_evaluation.cli.faithfulness import faithfulness
 from heta_evaluation.cli.orders import orders
 from heta_evaluation.cli.report import report
 from heta_evaluation.cli.run import run
+from heta_evaluation.cli.suite import suite
 
 
 @click.group()
@@ -19,5 +20,5 @@ def evaluate() -> None:
     """
 
 
-for command in (run, report, orders, faithfulness):
+for command in (run, report, orders, faithfulness, suite):
     evaluate.add_command(command)

@@ -10,13 +10,17 @@ from heta_evaluation.metrics.base import FloatArray
 
 
 def tau_loo(case: Case) -> Estimates:
-    """Kendall's tau-b of the scores with what log p(target) loses when each unit alone is masked."""
+    """Kendall's tau-b of the scores with what log p(target) loses when each unit alone is masked.
+
+    Effects that differ by less than a millionth of the largest one are tied: that much is rounding.
+    """
     whole, *without = case.ask([case.hard(units) for units in ((), *((unit,) for unit in case.all_units))])
     effects = np.asarray([whole.log_prob - reading.log_prob for reading in without])
     if case.scores.min() == case.scores.max():
         return {"main": Estimate(None, "constant_scores")}
     if effects.min() == effects.max():
         return {"main": Estimate(None, "constant_effects")}
+    effects = np.round(effects / np.abs(effects).max(), 6)
     tau = float(kendalltau(case.scores, effects, variant="b").statistic)
     return {"main": Estimate(min(1.0, max(-1.0, tau)))}
 

@@ -30,7 +30,7 @@ _START = "<s>"
 _WIDTH = 16
 _COMMON, _CARRY, _SUM = 0, 1, 2
 _REST = slice(3, _WIDTH)
-_STRENGTH = 56.0
+_STRENGTH = 48.0
 """Logit of the answer for a sum of 1 a token, before the last norm."""
 
 

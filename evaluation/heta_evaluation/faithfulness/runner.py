@@ -50,7 +50,7 @@ def measure(
     *,
     limit: int | None = None,
     progress: Progress | None = None,
-    model: heta.LoadedModel | None = None,
+    loaded: heta.LoadedModel | None = None,
     **overrides: object | None,
 ) -> Faithfulness:
     """Measure a folder: values of items into `faithfulness/<model>/`, the summary into `faithfulness.jsonl`.
@@ -62,7 +62,7 @@ def measure(
         workspace: the folder; locked while this runs.
         limit: only the first items.
         progress: called with (rows times metrics of items dealt with, all of them), first with (0, n).
-        model: a model in memory; None loads the one that the settings name.
+        loaded: a model in memory; None loads the one that the settings name.
         overrides: fields of `FaithfulnessSettings` over `[faithfulness]` of heta.toml; None leaves a field as it is.
 
     Raises:
@@ -77,7 +77,7 @@ def measure(
     items = read_items(workspace.items)[:limit]
     _check_items(items)
     pairs = _pairs(workspace, settings, items)
-    loaded = model or heta.load_model(settings.model, revision=settings.revision, device=settings.device)
+    loaded = loaded or heta.load_model(settings.model, revision=settings.revision, device=settings.device)
     with workspace.lock():
         selection, said = _labels(workspace, settings)
         shuffled = random_weights(loaded, settings.seed) if settings.random_weights else None

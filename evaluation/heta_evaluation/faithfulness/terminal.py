@@ -25,6 +25,7 @@ def print_faithfulness(found: "Faithfulness", console: "Console | None" = None) 
     out = console or Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
     for banner in banners(found.results):
         out.print(Panel(f"{banner.label}. {banner.text}", style="bold black on yellow"))
+    out.print(f"Faithfulness over {found.items} items: mean, 95 % interval, Monte-Carlo error", markup=False)
     for start in range(0, len(found.metrics), _COLUMNS):
         _print_table(found, start, out)
     for note in found.notes:
@@ -37,7 +38,7 @@ def print_faithfulness(found: "Faithfulness", console: "Console | None" = None) 
     if cost.items:
         passes, seconds = cost.forwards / cost.items, cost.seconds / cost.items
         out.print(
-            f"{cost.forwards} forward passes for metrics on {cost.items} items: {passes:.0f} and {seconds:.1f} s an item.",
+            f"{cost.forwards} forward passes for metrics on {cost.items} items: {passes:.0f}, {seconds:.1f} s an item.",
             markup=False,
         )
 
@@ -50,8 +51,7 @@ def _print_table(found: "Faithfulness", start: int, out: "Console") -> None:
     metrics = found.metrics[start : start + _COLUMNS]
     names = short_names(found.subjects)
     index = {(result.metric, result.subject): result for result in figures(found.results)}
-    title = f"Faithfulness over {found.items} items: mean, 95 % interval, Monte-Carlo error" if start == 0 else None
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("row")
     for metric in metrics:
         table.add_column(f"{metric.name.replace('_', ' ')} {_ARROWS[metric.direction]}", justify="right")
