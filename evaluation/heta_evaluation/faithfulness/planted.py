@@ -30,7 +30,7 @@ _START = "<s>"
 _WIDTH = 16
 _COMMON, _CARRY, _SUM = 0, 1, 2
 _REST = slice(3, _WIDTH)
-_STRENGTH = 48.0
+_STRENGTH = 44.0
 """Logit of the answer for a sum of 1 a token, before the last norm."""
 
 
@@ -102,8 +102,9 @@ def _plant(module: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None
         norm.weight.fill_(1.0)
     embedding = module.get_input_embeddings().weight
     vocabulary = tokenizer.get_vocab()
-    # All embeddings are equally long, so that the first norm scales every token alike.
-    for piece, index in vocabulary.items():
+    # All embeddings are equally long, so that the first norm scales every token alike. In the order of their numbers: a
+    # tokenizer lists its vocabulary in another order in every process, and each draw of the rest would change places.
+    for piece, index in sorted(vocabulary.items(), key=lambda entry: entry[1]):
         embedding[index, _REST].normal_()
         embedding[index, _CARRY] = CARRIED.get(piece.lstrip("\u0120"), 0.0)
         embedding[index, _REST] *= 2.0 / embedding[index, _REST].norm()

@@ -130,12 +130,16 @@ class Run:
         return found
 
     def _check_sources(self) -> None:
-        """Values must be of the attributions that are there now."""
+        """Values must be of the attributions that are there now.
+
+        What was measured without a record, by running the method, is of the same configuration and so of any record.
+        """
         for source in self.sources:
             prints = {item.id: source.fingerprint(item) for item in self.items}
             for result in self.there[source.file].values():
                 item = result.item_id or ""
-                if item in prints and result.config.get("attribution") != prints[item]:
+                then, now = result.config.get("attribution"), prints.get(item)
+                if then is not None and now is not None and then != now:
                     raise IntegrityError(
                         f"{self.store.path(self.file(source))}: item {item}: the attribution changed since this was "
                         "measured; delete this file to measure it anew"

@@ -38,10 +38,10 @@ def test_the_table_has_rows_intervals_errors_and_a_banner(folder, tmp_path):
         assert row in found.output
     assert "lds ↑" in found.output
     assert "±0." in found.output
-    assert "12 row and metric pairs computed, 0 there already, 0 failed." in found.output
+    assert "24 row and metric pairs computed, 0 there already, 0 failed." in found.output
     assert "forward passes for metrics on 2 items" in found.output
     report = json.loads(invoke(*arguments, *more, "--resamples", 200, "--json").stdout)
-    assert (report["done"], report["skipped"], report["cost"]["forwards"]) == (0, 12, 0)
+    assert (report["done"], report["skipped"], report["cost"]["forwards"]) == (0, 24, 0)
     assert len(report["files"]) == 7
     assert {one["metric"] for one in report["results"]} == {"faithfulness", "comprehensiveness", "lds"}
 
