@@ -2,7 +2,7 @@
 
 my-benchmark/  heta.toml  items.jsonl  attributions/<model>/<method>-<config8>.jsonl  campaign.sqlite
 labels.jsonl  opinions.jsonl  judgments.jsonl  judge.sqlite  gold.jsonl  results.jsonl  report.html  studio/
-releases/<version>/
+faithfulness/<model>/<subject>-<settings8>.jsonl  faithfulness.jsonl  releases/<version>/
 """
 
 import os
@@ -19,7 +19,7 @@ from heta.errors import ConfigError, suggest
 from heta_data.errors import FolderBusy
 from heta_data.record_base import content_hash
 
-TABLES = ("attribute", "campaign", "evaluate", "judge", "release")
+TABLES = ("attribute", "campaign", "evaluate", "faithfulness", "judge", "release")
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -55,6 +55,8 @@ class Workspace:
         self.gold = self.root / "gold.jsonl"
         self.results = self.root / "results.jsonl"
         self.report = self.root / "report.html"
+        self.faithfulness = self.root / "faithfulness"
+        self.faithfulness_summary = self.root / "faithfulness.jsonl"
         self.studio = private_folder(self.root) or self.root / "studio"
         self.releases = self.root / "releases"
 

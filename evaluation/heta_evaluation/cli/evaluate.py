@@ -2,9 +2,11 @@
 
 import click
 
+from heta_evaluation.cli.faithfulness import faithfulness
 from heta_evaluation.cli.orders import orders
 from heta_evaluation.cli.report import report
 from heta_evaluation.cli.run import run
+from heta_evaluation.cli.suite import suite
 
 
 @click.group()
@@ -18,5 +20,5 @@ def evaluate() -> None:
     """
 
 
-for command in (run, report, orders):
+for command in (run, report, orders, faithfulness, suite):
     evaluate.add_command(command)
