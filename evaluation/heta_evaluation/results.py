@@ -74,7 +74,7 @@ class Writer:
         n = int(draws.n[number])
         ends = draws.interval(number) if n else None
         if ends is not None:
-            ends = ends.within(*_bounds(column))
+            ends = ends.within(*bounds(column))
         return self.record(
             column.metric,
             self.subject(column),
@@ -95,7 +95,7 @@ class Writer:
         return f"{first} minus {self.table.subjects[column.other].name}" if column.variant == "difference" else first
 
 
-def _bounds(column: Column) -> tuple[float, float]:
+def bounds(column: Column) -> tuple[float, float]:
     """The range that a column's value can have."""
     low, high = METRICS.get(column.metric).range
     return (low - high, high - low) if column.variant in ("difference", "order_effect") else (low, high)

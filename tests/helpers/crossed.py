@@ -1,0 +1,56 @@
+"""Made-up campaigns with new items AND new raters in each: what intervals over both hold, and what verdicts say."""
+
+import numpy as np
+
+from helpers.coverage import MEANS, holds, mean_cells
+from helpers.simulated_campaign import World, make_leniency, make_texts, mark, rows_of
+from heta_evaluation.metrics.base import FloatArray
+from heta_evaluation.statistics.bootstrap import Cells, Design, Draws, crossed_bootstrap
+from heta_evaluation.statistics.intervals import shifted_intervals
+
+
+def expected_means(seed: int, raters: int, documents: int, world: World) -> FloatArray:
+    """`MEANS` over items that each have raters of their own: what campaigns of so many raters estimate, `[4]`."""
+    rng = np.random.default_rng(seed)
+    texts = make_texts(rng, documents, world)
+    taste = rng.normal(0, world.taste, (len(texts.appeal), raters, 1))
+    own = rng.normal(0, world.leniency, (len(texts.appeal), raters, 1))
+    labels = rng.random((len(texts.appeal), raters, texts.appeal.shape[1])) < 1 / (
+        1 + np.exp(-(texts.appeal[:, None] + own + taste))
+    )
+    values, valid = mean_cells(rows_of(texts, labels), np.ones((1, raters)))
+    return np.asarray(values[:, 0].sum(axis=0) / valid[:, 0].sum(axis=0))
+
+
+def campaign_draws(seed: int, items: int, raters: int, world: World, *, draws: int) -> Draws:
+    """One campaign of new documents and new raters, all of whom label every item."""
+    rng = np.random.default_rng(seed)
+    texts = make_texts(rng, items // 2, world)
+    rows = rows_of(texts, mark(rng, texts, make_leniency(rng, raters, world), world))
+
+    def cells(number: int, weights: FloatArray) -> Cells:
+        values, valid = mean_cells([rows[number]], weights)
+        return Cells(values[0], valid[0] > 0)
+
+    design = Design(texts.groups, [np.arange(raters)] * len(rows), raters)
+    return crossed_bootstrap(design, cells, draws=draws, seed=seed)
+
+
+def crossed_coverage(
+    items: int, raters: int, runs: int, *, draws: int, seed: int, world: World | None = None
+) -> dict[str, dict[str, float]]:
+    """Share of campaigns whose interval holds the truth: as reported, plain percentiles, and with items alone drawn."""
+    chosen = world or World()
+    truth = expected_means(seed, raters, 3000, chosen)
+    hits = {name: {"reported": 0.0, "plain": 0.0, "items alone": 0.0, "raters": 0.0, "width": 0.0} for name in MEANS}
+    for run in range(runs):
+        found = campaign_draws(seed + 1 + run, items, raters, chosen, draws=draws)
+        plain = shifted_intervals(found.means, found.valid, found.point)
+        alone = shifted_intervals(found.alone.items, found.alone.items_valid, found.point)
+        for column, name in enumerate(MEANS):
+            for kind, ends in (("reported", found.interval(column)), ("plain", plain[column]), ("items alone", alone[column])):
+                hits[name][kind] += holds(ends, float(truth[column]))
+            hits[name]["raters"] += found.spread.raters[column]
+            ends = found.interval(column)
+            hits[name]["width"] += ends.high - ends.low if ends else 0.0
+    return {name: {kind: round(count / runs, 4) for kind, count in found.items()} for name, found in hits.items()}
