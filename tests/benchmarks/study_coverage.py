@@ -1,7 +1,7 @@
 """Do intervals hold the truth, does the test keep its level? python tests/benchmarks/study_coverage.py --study items
 
-Made-up documents of correlated items (tests/helpers/simulated_campaign.py) through the metrics, bootstrap, intervals and
-tests that evaluations use. One JSON line for each figure and size.
+Made-up documents of correlated items (tests/helpers/simulated_campaign.py) through the metrics, bootstrap, intervals
+and tests that evaluations use. One JSON line for each figure and size.
 """
 
 import json

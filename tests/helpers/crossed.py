@@ -48,7 +48,11 @@ def crossed_coverage(
         plain = shifted_intervals(found.means, found.valid, found.point)
         alone = shifted_intervals(found.alone.items, found.alone.items_valid, found.point)
         for column, name in enumerate(MEANS):
-            for kind, ends in (("reported", found.interval(column)), ("plain", plain[column]), ("items alone", alone[column])):
+            for kind, ends in (
+                ("reported", found.interval(column)),
+                ("plain", plain[column]),
+                ("items alone", alone[column]),
+            ):
                 hits[name][kind] += holds(ends, float(truth[column]))
             hits[name]["raters"] += found.spread.raters[column]
             ends = found.interval(column)

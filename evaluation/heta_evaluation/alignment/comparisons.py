@@ -90,7 +90,9 @@ def _difference(
     )
 
 
-def _detectable(writer: Writer, column: Column, draws: Draws, joint: Joint, place: int, *, raters: bool) -> MetricResult:
+def _detectable(
+    writer: Writer, column: Column, draws: Draws, joint: Joint, place: int, *, raters: bool
+) -> MetricResult:
     """The smallest difference that would have been seen with this many items and raters; see `Joint.detectable`."""
     n = int(draws.n[place])
     known = n > 0 and joint.together[place] is not None
@@ -110,7 +112,7 @@ def _detectable(writer: Writer, column: Column, draws: Draws, joint: Joint, plac
 def _rank_results(
     writer: Writer, quantities: Quantities, draws: Draws, metric: AlignmentMetric
 ) -> Iterator[MetricResult]:
-    """Each method's rank among the methods, 1 the best; baselines are not ranked. See `statistics.comparisons.ranks`."""
+    """Each method's rank among the methods, 1 the best, without baselines. See `statistics.comparisons.ranks`."""
     table = writer.table
     if len(table.methods) < 2 or metric.direction == "neutral":
         return

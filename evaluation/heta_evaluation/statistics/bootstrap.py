@@ -41,6 +41,8 @@ class Design:
     raters: Sequence[IntArray]
     """Per item, the numbers of its raters, from 0; may be empty."""
     n_raters: int
+    strata: tuple[int, ...] | None = None
+    """Per rater, the stratum within which he is drawn, so that each keeps its number; None: all are one."""
 
     @property
     def n_groups(self) -> int:
@@ -48,9 +50,14 @@ class Design:
         return max(self.groups, default=-1) + 1
 
     def effective_raters(self) -> float:
-        """Number of raters who would tell as much if all had labelled equally many items."""
-        counts = np.bincount(np.concatenate(self.raters), minlength=1) if len(self.raters) else np.zeros(1)
-        return float(effective(counts.astype(float)))
+        """Number of raters who would tell as much if all had labelled equally many items; of the smallest stratum.
+
+        Strata of one rater do not vary and are left out.
+        """
+        counts = np.bincount(np.concatenate(self.raters), minlength=self.n_raters).astype(float)
+        strata = np.zeros(self.n_raters) if self.strata is None else np.asarray(self.strata)
+        sizes = [counts[strata == one] for one in np.unique(strata)]
+        return min((float(effective(size)) for size in sizes if len(size) > 1), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -130,10 +137,13 @@ class Draws:
             means=self.means[:, some],
             valid=self.valid[:, some],
             groups=self.groups[some],
-            alone=Alone(
-                *(each[:, some] for each in (one.items, one.raters, one.items_valid, one.raters_valid)),
-                one.raters_drawn,
-                one.overlap[some],
+            alone=replace(
+                one,
+                items=one.items[:, some],
+                raters=one.raters[:, some],
+                items_valid=one.items_valid[:, some],
+                raters_valid=one.raters_valid[:, some],
+                overlap=one.overlap[some],
             ),
         )
 
@@ -142,11 +152,18 @@ class Draws:
         return int((~self.valid[:, quantity]).sum())
 
 
-def rater_weights(n_raters: int, draws: int, rng: np.random.Generator, *, resample: bool) -> IntArray:
-    """How often each rater is drawn, `[draws, n_raters]`; ones where they are not resampled."""
+def rater_weights(
+    n_raters: int, draws: int, rng: np.random.Generator, *, resample: bool, strata: Sequence[int] | None = None
+) -> IntArray:
+    """How often each rater is drawn, `[draws, n_raters]`; ones where they are not resampled, or alone in a stratum."""
+    weights = np.ones((draws, n_raters), dtype=np.int64)
     if n_raters < 2 or not resample:
-        return np.ones((draws, n_raters), dtype=np.int64)
-    return rng.multinomial(n_raters, np.full(n_raters, 1.0 / n_raters), size=draws)
+        return weights
+    layers = np.zeros(n_raters, dtype=np.int64) if strata is None else np.asarray(strata)
+    for one in np.unique(layers):
+        size = int((layers == one).sum())
+        weights[:, layers == one] = rng.multinomial(size, np.full(size, 1.0 / size), size=draws)
+    return weights
 
 
 def group_weights(n_groups: int, draws: int, rng: np.random.Generator) -> NDArray[np.uint16]:
@@ -192,7 +209,7 @@ def crossed_bootstrap(
     Source: Owen 2007, "The pigeonhole bootstrap", Annals of Applied Statistics 1(2): product weights, conservative.
     """
     rng = np.random.default_rng(seed)
-    drawn = rater_weights(design.n_raters, draws, rng, resample=resample_raters)
+    drawn = rater_weights(design.n_raters, draws, rng, resample=resample_raters, strata=design.strata)
     groups = np.asarray(design.groups, dtype=np.int64)
     weights = group_weights(design.n_groups, draws, rng)
     total: _Sums | None = None
@@ -295,7 +312,9 @@ def _block_sums(
     from scipy.sparse import csr_array
 
     offsets = np.cumsum([0, *(len(table.values) for table in tables)])
-    columns = np.stack([which for _, which in patterns], axis=1) + 1 + offsets[:-1]  # row 0 of a table is the observed data
+    columns = (
+        np.stack([which for _, which in patterns], axis=1) + 1 + offsets[:-1]
+    )  # row 0 of a table is the observed data
     values = np.concatenate([table.values for table in tables])
     valid = np.concatenate([table.valid for table in tables]).astype(float)
     observed = offsets[:-1]

@@ -63,7 +63,8 @@ def spread(both: FloatArray, items: FloatArray, raters: FloatArray, groups: Floa
         G / (G - 1) items + R / (R - 1) raters
 
     with G groups and R raters, each part corrected for the (n - 1) / n by which a sample spreads less. `items` holds
-    the residual once; `raters` is the linear part without it. Degrees of freedom: Satterthwaite's, from G - 1 and R - 1.
+    the residual once; `raters` is the linear part without it. Degrees of freedom: Satterthwaite's, from G - 1 and
+    R - 1.
 
     Args:
         both: variance of the draws in which groups and raters were drawn.
@@ -109,7 +110,7 @@ def linear_variance(drawn: IntArray | FloatArray, values: FloatArray, valid: Boo
     centred = np.where(valid, values - mean, 0.0)
     slopes = (drawn - 1.0).T @ centred / count
     noise = drawn.shape[1] * (centred**2).sum(axis=0) / count**2
-    return np.maximum((slopes**2).sum(axis=0) - noise, 0.0)
+    return np.asarray(np.maximum((slopes**2).sum(axis=0) - noise, 0.0))
 
 
 def variances(values: FloatArray, valid: BoolArray) -> FloatArray:
