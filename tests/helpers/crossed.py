@@ -2,11 +2,14 @@
 
 import numpy as np
 
-from helpers.coverage import MEANS, holds, mean_cells
+from helpers.coverage import MEANS, METHODS, holds, mean_cells
 from helpers.simulated_campaign import World, make_leniency, make_texts, mark, rows_of
+from heta_evaluation.alignment.scoring import score_item
 from heta_evaluation.metrics.base import FloatArray
-from heta_evaluation.statistics.bootstrap import Cells, Design, Draws, crossed_bootstrap
+from heta_evaluation.statistics.bootstrap import FEW_RATERS, Cells, Design, Draws, crossed_bootstrap
+from heta_evaluation.statistics.comparisons import Verdict, decide, judge_together
 from heta_evaluation.statistics.intervals import shifted_intervals
+from heta_evaluation.statistics.tests import sign_flip_test
 
 
 def expected_means(seed: int, raters: int, documents: int, world: World) -> FloatArray:
@@ -58,3 +61,39 @@ def crossed_coverage(
             ends = found.interval(column)
             hits[name]["width"] += ends.high - ends.low if ends else 0.0
     return {name: {kind: round(count / runs, 4) for kind, count in found.items()} for name, found in hits.items()}
+
+
+def f1_difference(seed: int, items: int, raters: int, world: World, *, draws: int) -> tuple[Draws, FloatArray]:
+    """One campaign's difference in F1@k, and its sums by document, `[documents, 1]`."""
+    rng = np.random.default_rng(seed)
+    texts = make_texts(rng, items // 2, world)
+    rows = rows_of(texts, mark(rng, texts, make_leniency(rng, raters, world), world))
+    sums = np.zeros((items // 2, 1))
+
+    def cells(number: int, weights: FloatArray) -> Cells:
+        found = score_item(rows[number], METHODS[:1], weights)["token_f1@k"]
+        valid = found.valid[:, :1] & found.valid[:, 1:2]
+        values = np.where(valid, found.values[:, :1] - found.values[:, 1:2], 0.0)
+        sums[texts.groups[number]] += values[0]  # row 0 is what was observed
+        return Cells(values, valid)
+
+    design = Design(texts.groups, [np.arange(raters)] * len(rows), raters)
+    return crossed_bootstrap(design, cells, draws=draws, seed=seed), sums
+
+
+def campaign_verdict(seed: int, items: int, raters: int, world: World, *, draws: int) -> Verdict:
+    """What one campaign says of the two methods, declared beforehand as the only contrast: as an evaluation decides."""
+    found, sums = f1_difference(seed, items, raters, world, draws=draws)
+    ends = judge_together(found).together[0]
+    p = float(sign_flip_test(sums, draws=draws, seed=seed)[0])
+    return decide(ends.low if ends else None, ends.high if ends else None, p, few_raters=raters < FEW_RATERS)
+
+
+def verdict_shares(seed: int, items: int, raters: int, runs: int, world: World, *, draws: int) -> dict[str, float]:
+    """Shares of `runs` campaigns by decision, and by doubt where the decision is open."""
+    shares: dict[str, float] = {}
+    for run in range(runs):
+        verdict = campaign_verdict(seed + run, items, raters, world, draws=draws)
+        name = verdict.decision if verdict.doubt is None else f"open: {verdict.doubt}"
+        shares[name] = shares.get(name, 0.0) + 1 / runs
+    return {name: round(share, 4) for name, share in sorted(shares.items())}
