@@ -203,7 +203,8 @@ def difference_sentence(result: MetricResult, name: str) -> str:
     p, pairs, value = float(about["p_holm"]), int(about["pairs"]), result.value or 0.0
     corrected = f" after Holm over {pairs} pairs" if pairs > 1 else ""
     detail = f"difference {figure(result, sign=True)}, p {'' if p < 0.001 else '= '}{p_text(p)}{corrected}"
-    first = "Not declared beforehand: it" if about["family"] == "exploratory" else "It"
+    late = "Not declared beforehand: " if about["family"] == "exploratory" else ""
+    first = f"{late}it" if late else "It"
     if about["verdict"] != "open":
         return f"{first} {'beats' if value > 0 else 'falls behind'} {name} ({detail})."
     if about["doubt"] == "few_raters":
@@ -211,7 +212,8 @@ def difference_sentence(result: MetricResult, name: str) -> str:
         return f"{first} is {side} {name} with these raters ({detail}); so few say nothing about others."
     if about["doubt"] == "test":
         verb = "beats" if value > 0 else "falls behind"
-        return f"Whether it {verb} {name} is open: the interval leaves 0 out, the test does not agree ({detail})."
+        whether = f"{late}whether" if late else "Whether"
+        return f"{whether} it {verb} {name} is open: the interval leaves 0 out, the test does not agree ({detail})."
     said = f"{first} cannot be told apart from {name} ({detail})"
     if about["doubt"] == "interval":
         side = "ahead" if value > 0 else "behind"

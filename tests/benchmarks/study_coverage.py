@@ -13,6 +13,7 @@ import click
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from helpers.coverage import false_alarms, item_coverage, make_pool, token_coverage
+from helpers.simulated_campaign import World
 
 SIZES = (20, 50, 200, 1000)
 
@@ -23,10 +24,13 @@ SIZES = (20, 50, 200, 1000)
 @click.option("--runs", default=2000, show_default=True, help="Samples for each size.")
 @click.option("--draws", default=1000, show_default=True, help="Bootstrap draws and sign vectors for each sample.")
 @click.option("--documents", default=8000, show_default=True, help="Size of the population.")
+@click.option("--clarity", default=0.0, show_default=True, help="How much agreement differs between documents.")
 @click.option("--seed", default=1, show_default=True)
-def main(study: tuple[str, ...], sizes: tuple[int, ...], runs: int, draws: int, documents: int, seed: int) -> None:
+def main(
+    study: tuple[str, ...], sizes: tuple[int, ...], runs: int, draws: int, documents: int, clarity: float, seed: int
+) -> None:
     """Coverage of nominal 95 % intervals, and false alarms at 5 %."""
-    pool = make_pool(seed, documents)
+    pool = make_pool(seed, documents, world=World(clarity=clarity))
     click.echo(json.dumps({"population": pool.truth, "items": len(pool.values)}))
     for items in sizes:
         for kind in study:

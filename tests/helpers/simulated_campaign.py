@@ -33,6 +33,9 @@ class World:
     item: float = 0.4
     """The same between items of a document, each method for itself."""
     noise: float = 1.0
+    clarity: float = 0.0
+    """Standard deviation, between documents and in logs, of how far apart the appeals of wanted and other words are: how
+    well raters agree."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ def make_texts(rng: np.random.Generator, documents: int, world: World) -> Texts:
     n = len(groups)
     wanted = rng.integers(3, 8, (n, 1))
     place = np.argsort(np.argsort(rng.random((n, WORDS)), axis=1), axis=1)
-    appeal = np.where(place < wanted, 0.8, -2.4) + rng.normal(0, 0.7, (n, WORDS))
+    clear = np.exp(rng.normal(0, world.clarity, documents))[groups, None]
+    appeal = np.where(place < wanted, 1.6, -1.6) * clear - 0.8 + rng.normal(0, 0.7, (n, WORDS))
     quality = rng.normal(0, world.document, documents)[groups, None] + rng.normal(0, world.item, (n, 2))
     gain = np.asarray(world.gain) * np.exp(quality)
     scores = gain[:, :, None] * appeal[:, None] + rng.normal(0, world.noise, (n, 2, WORDS))

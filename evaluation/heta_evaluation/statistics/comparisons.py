@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -15,7 +14,6 @@ from heta_evaluation.statistics.spread import NORMAL, Spread, student
 LEVEL = 0.05
 """Of tests; intervals hold with 1 - LEVEL."""
 POWER = 0.8
-_POWER_DEVIATE = NormalDist().inv_cdf(POWER)
 
 Decision = Literal["ahead", "behind", "open"]
 Doubt = Literal["few_raters", "interval", "test", "both"]
@@ -54,17 +52,25 @@ class Joint:
     spread: Spread
 
     def detectable(self, quantity: int) -> float:
-        """Smallest difference that the pair's interval would leave 0 out for in 80 % of such samples.
+        """Smallest true difference that the pair's interval leaves 0 out for in 80 % of such samples.
 
-        (t(deviate) + t(0.84)) x standard error, Student's t with the error's degrees of freedom where the normal
-        distribution has `deviate` and its 80 % quantile. A difference of that size lies so far above 0 that all but
-        20 % of its estimates lie above the deviate.
-
-        Source: Bloom 1995, "Minimum detectable effects", Evaluation Review 19(5), equation 1.
+        See `detectable`, with the standard error that was found.
         """
         df = self.spread.df[quantity : quantity + 1]
-        far = student(self.deviate, df) + student(_POWER_DEVIATE, df)
-        return float(far[0] * self.spread.error[quantity])
+        return detectable(float(self.spread.error[quantity]), float(df[0]), float(student(self.deviate, df)[0]))
+
+
+def detectable(error: float, df: float, reach: float) -> float:
+    """Smallest true difference that is seen with 80 % power: delta x error, with P(T > reach) = 0.8.
+
+    T is noncentral t with `df` degrees of freedom and noncentrality delta; for many df, delta = reach + 0.84. `reach`
+    is how many standard errors the interval reaches out.
+
+    Source: Bloom 1995, "Minimum detectable effects", Evaluation Review 19(5), equation 1, with t for the normal.
+    """
+    from scipy.special import nctdtrinc
+
+    return float(nctdtrinc(df, 1 - POWER, reach) * error)
 
 
 def judge_together(draws: Draws) -> Joint:

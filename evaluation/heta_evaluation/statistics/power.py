@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
+from heta_evaluation.statistics import comparisons
 from heta_evaluation.statistics.bootstrap import FEW_RATERS, Draws
-from heta_evaluation.statistics.comparisons import LEVEL, POWER
+from heta_evaluation.statistics.comparisons import LEVEL
 from heta_evaluation.statistics.spread import linear_variance, variances
 
 
@@ -112,8 +113,8 @@ def power(difference: float, error: Error, pairs: int = 1) -> float:
 
 
 def detectable(error: Error, pairs: int = 1) -> float:
-    """The smallest difference that is seen with 80 % power: (t(reach) + t(0.8)) x error; see `Joint.detectable`."""
-    return float((_reach(error, pairs) + stdtrit(error.df, POWER)) * error.value)
+    """The smallest difference that is seen with 80 % power; see `comparisons.detectable`."""
+    return comparisons.detectable(error.value, error.df, _reach(error, pairs))
 
 
 def _reach(error: Error, pairs: int) -> float:
