@@ -40,11 +40,11 @@ def campaign_draws(seed: int, items: int, raters: int, world: World, *, draws: i
 
 
 def crossed_coverage(
-    items: int, raters: int, runs: int, *, draws: int, seed: int, world: World | None = None
+    items: int, raters: int, runs: int, *, draws: int, seed: int, world: World | None = None, texts: int = 3000
 ) -> dict[str, dict[str, float]]:
     """Share of campaigns whose interval holds the truth: as reported, plain percentiles, and with items alone drawn."""
     chosen = world or World()
-    truth = expected_means(seed, raters, 3000, chosen)
+    truth = expected_means(seed, raters, texts, chosen)
     hits = {name: {"reported": 0.0, "plain": 0.0, "items alone": 0.0, "raters": 0.0, "width": 0.0} for name in MEANS}
     for run in range(runs):
         found = campaign_draws(seed + 1 + run, items, raters, chosen, draws=draws)

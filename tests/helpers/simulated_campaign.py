@@ -34,8 +34,8 @@ class World:
     """The same between items of a document, each method for itself."""
     noise: float = 1.0
     clarity: float = 0.0
-    """Standard deviation, between documents and in logs, of how far apart the appeals of wanted and other words are: how
-    well raters agree."""
+    """Standard deviation, between documents and in logs, of how far the appeals of wanted and other words lie apart:
+    of how well raters agree."""
 
 
 @dataclass(frozen=True)

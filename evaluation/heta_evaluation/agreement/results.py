@@ -33,9 +33,10 @@ def agreement_results(writer: Writer) -> Iterator[MetricResult]:
     drawn = group_weights(design.n_groups, writer.settings.draws, np.random.default_rng(writer.settings.seed))
     weights = np.concatenate([np.ones((1, design.n_groups)), drawn])  # row 0: as observed
     all_pairs, all_counts = np.tensordot(weights, pairs, axes=1), weights @ counts
-    labelled = np.asarray([bool(len(row.raters)) for row in table.rows])
+    labelled = np.asarray([float(len(row.raters) > 0) for row in table.rows])
     n = int(labelled.sum())
-    wider = few_groups(effective(np.bincount(np.asarray(design.groups), weights=labelled)[:, None]))
+    sizes = np.bincount(np.asarray(design.groups), weights=labelled).astype(float)
+    wider = few_groups(effective(sizes[:, None]))
     for name in METRICS:
         metric = METRICS.get(name)
         if not isinstance(metric, AgreementMetric):
