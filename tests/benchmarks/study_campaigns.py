@@ -13,7 +13,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from helpers.crossed import crossed_coverage, expected_means, f1_difference, verdict_shares
+from helpers.crossed import crossed_coverage, expected_difference, f1_difference, verdict_shares
 from helpers.simulated_campaign import World
 from heta_evaluation.statistics.power import Campaign, components, expected_error, power
 
@@ -27,7 +27,7 @@ UNEQUAL, EQUAL = (1.0, 0.62), (0.9, 0.9)
 @click.option("--runs", default=500, show_default=True, help="Campaigns of each kind.")
 @click.option("--draws", default=300, show_default=True, help="Bootstrap draws and sign vectors of each campaign.")
 @click.option("--leniency", default=0.35, show_default=True, help="Standard deviation of raters' leniency, in logits.")
-@click.option("--pilot", default=200, show_default=True, help="Items of the pilot, with 8 raters.")
+@click.option("--pilot", default=800, show_default=True, help="Items of the pilot, with 8 raters.")
 @click.option("--seed", default=1, show_default=True)
 def main(study: str, items: int, raters: int, runs: int, draws: int, leniency: float, pilot: int, seed: int) -> None:
     """False and true verdicts of campaigns, or coverage of their intervals."""
@@ -38,7 +38,7 @@ def main(study: str, items: int, raters: int, runs: int, draws: int, leniency: f
             click.echo(json.dumps({"study": study, **about, "figure": name, **shares}))
         return
     unequal, equal = World(leniency=leniency, gain=UNEQUAL), World(leniency=leniency, gain=EQUAL)
-    difference = float(expected_means(seed, raters, 2500, unequal)[3])
+    difference = expected_difference(seed, raters, 40_000, unequal)
     found, _ = f1_difference(seed + 10**6, pilot, 8, unequal, draws=1000)
     planned = Campaign(items=items, raters=raters, per_document=float(found.n[0] / found.groups[0]))
     promised = power(difference, expected_error(components(found, 0, 8.0), planned))

@@ -3,26 +3,39 @@
 import numpy as np
 
 from helpers.coverage import MEANS, METHODS, holds, mean_cells
-from helpers.simulated_campaign import World, make_leniency, make_texts, mark, rows_of
+from helpers.simulated_campaign import Texts, World, make_leniency, make_texts, mark, rows_of
 from heta_evaluation.alignment.scoring import score_item
-from heta_evaluation.metrics.base import FloatArray
+from heta_evaluation.metrics.base import BoolArray, FloatArray
 from heta_evaluation.statistics.bootstrap import FEW_RATERS, Cells, Design, Draws, crossed_bootstrap
 from heta_evaluation.statistics.comparisons import Verdict, decide, judge_together
 from heta_evaluation.statistics.intervals import shifted_intervals
 from heta_evaluation.statistics.tests import sign_flip_test
 
 
-def expected_means(seed: int, raters: int, documents: int, world: World) -> FloatArray:
-    """`MEANS` over items that each have raters of their own: what campaigns of so many raters estimate, `[4]`."""
+def own_raters(seed: int, raters: int, documents: int, world: World) -> tuple[Texts, BoolArray]:
+    """Items that each have raters of their own, and their labels: what is expected over items and raters."""
     rng = np.random.default_rng(seed)
     texts = make_texts(rng, documents, world)
-    taste = rng.normal(0, world.taste, (len(texts.appeal), raters, 1))
-    own = rng.normal(0, world.leniency, (len(texts.appeal), raters, 1))
-    labels = rng.random((len(texts.appeal), raters, texts.appeal.shape[1])) < 1 / (
-        1 + np.exp(-(texts.appeal[:, None] + own + taste))
-    )
-    values, valid = mean_cells(rows_of(texts, labels), np.ones((1, raters)))
+    size = (len(texts.appeal), raters, 1)
+    logits = texts.appeal[:, None] + rng.normal(0, world.leniency, size) + rng.normal(0, world.taste, size)
+    return texts, np.asarray(rng.random(logits.shape) < 1 / (1 + np.exp(-logits)))
+
+
+def expected_means(seed: int, raters: int, documents: int, world: World) -> FloatArray:
+    """What campaigns of so many raters estimate: `MEANS` over new items and raters, `[4]`."""
+    values, valid = mean_cells(rows_of(*own_raters(seed, raters, documents, world)), np.ones((1, raters)))
     return np.asarray(values[:, 0].sum(axis=0) / valid[:, 0].sum(axis=0))
+
+
+def expected_difference(seed: int, raters: int, documents: int, world: World) -> float:
+    """The last of `expected_means` in a few array operations, for so many documents that its error does not matter."""
+    texts, labels = own_raters(seed, raters, documents, world)
+    gold = 2 * labels.sum(axis=1) > raters
+    count = gold.sum(axis=1)
+    ranks = np.argsort(np.argsort(-texts.scores, axis=2), axis=2)  # no two scores are equal
+    hits = ((ranks < count[:, None, None]) & gold[:, None]).sum(axis=2)
+    found = hits[count > 0] / count[count > 0, None]
+    return float((found[:, 0] - found[:, 1]).mean())
 
 
 def campaign_draws(seed: int, items: int, raters: int, world: World, *, draws: int) -> Draws:

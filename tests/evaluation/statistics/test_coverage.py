@@ -6,7 +6,7 @@ Shares of 200 samples have a binomial error of 0.015 at 95 %; bars lie three of 
 import pytest
 
 from helpers.coverage import FIGURES, false_alarms, item_coverage, make_pool, token_coverage
-from helpers.crossed import campaign_verdict, crossed_coverage, verdict_shares
+from helpers.crossed import campaign_verdict, crossed_coverage, expected_difference, expected_means, verdict_shares
 from helpers.simulated_campaign import World
 
 
@@ -55,3 +55,8 @@ def test_a_clear_difference_is_seen_and_three_raters_are_a_warning():
 def test_equal_methods_are_seldom_told_apart():
     shares = verdict_shares(11, 20, 5, 30, World(gain=(0.9, 0.9)), draws=200)
     assert shares.get("ahead", 0) + shares.get("behind", 0) <= 0.1
+
+
+def test_the_quick_expectation_is_that_of_the_metrics():
+    world = World(gain=(1.0, 0.5))
+    assert expected_difference(2, 5, 40, world) == pytest.approx(expected_means(2, 5, 40, world)[3], abs=1e-12)
