@@ -1,7 +1,7 @@
 """One evaluation of a working folder: items, labels and attributions in, gold.jsonl and results.jsonl out."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,9 +15,12 @@ from heta_data.records import AttributionRecord, GoldLabels, Item, MetricResult,
 from heta_data.workspace import Workspace
 from heta_evaluation.aggregation.majority import gold_labels
 from heta_evaluation.agreement.results import agreement_results
+from heta_evaluation.alignment.anchoring import anchoring_results, shown_method
+from heta_evaluation.alignment.comparisons import comparison_results
+from heta_evaluation.alignment.contrasts import families
 from heta_evaluation.alignment.orders import order_results
 from heta_evaluation.alignment.quantities import Quantities
-from heta_evaluation.alignment.results import alignment_results, difference_results, item_results
+from heta_evaluation.alignment.results import alignment_results, item_results
 from heta_evaluation.alignment.table import Progress, Table, build_table
 from heta_evaluation.labels import Selection, select_labels
 from heta_evaluation.results import Writer, count_results
@@ -36,6 +39,8 @@ class Inputs:
     items: tuple[Item, ...]
     labels: tuple[TokenLabels, ...]
     attributions: tuple[AttributionRecord, ...]
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """Whose attribution assisted raters saw; see `alignment.anchoring.shown_method`."""
 
     def fingerprint(self) -> str:
         """Content hash over everything read, without measured times: tells whether results are still current."""
@@ -62,7 +67,7 @@ def read_inputs(workspace: Workspace) -> Inputs:
     _check_there(workspace)
     items = tuple(_read(workspace.items, Item, _NO_ITEMS))
     labels = tuple(_read(workspace.labels, TokenLabels, _NO_LABELS))
-    return Inputs(items, labels, tuple(read_attributions(workspace)))
+    return Inputs(items, labels, tuple(read_attributions(workspace)), shown_method(workspace))
 
 
 def _check_there(workspace: Workspace) -> None:
@@ -117,6 +122,7 @@ def evaluate_records(inputs: Inputs, settings: EvaluateSettings, *, progress: Pr
     selection = select_labels(inputs.items, inputs.labels, settings)
     table = build_table(inputs.items, selection, inputs.attributions, rule=settings.rule, progress=_part(progress, 0))
     quantities = Quantities(table)
+    compared = families(settings.contrasts, table.subjects, quantities.pairs)
     draws = quantities.bootstrap(settings.draws, settings.seed, _part(progress, 1))
     observed = [quantities.observed(row) for row in table.rows]
     writer = Writer(table, settings)
@@ -124,7 +130,8 @@ def evaluate_records(inputs: Inputs, settings: EvaluateSettings, *, progress: Pr
         *count_results(writer, inputs.fingerprint()),
         *agreement_results(writer),
         *alignment_results(writer, quantities, draws, observed),
-        *difference_results(writer, quantities, draws, observed),
+        *comparison_results(writer, quantities, draws, observed, compared),
+        *anchoring_results(writer, inputs.items, inputs.labels, inputs.attributions, inputs.shown),
         *order_results(writer, observed),
         *item_results(writer, quantities, observed),
     )

@@ -4,6 +4,7 @@ import click
 
 from heta_evaluation.cli.faithfulness import faithfulness
 from heta_evaluation.cli.orders import orders
+from heta_evaluation.cli.power import power
 from heta_evaluation.cli.report import report
 from heta_evaluation.cli.run import run
 from heta_evaluation.cli.suite import suite
@@ -20,5 +21,5 @@ def evaluate() -> None:
     """
 
 
-for command in (run, report, orders, faithfulness, suite):
+for command in (run, report, orders, faithfulness, suite, power):
     evaluate.add_command(command)
