@@ -1,7 +1,8 @@
 """The working folder of one benchmark: where each file lies, its settings, and its lock.
 
 my-benchmark/  heta.toml  items.jsonl  attributions/<model>/<method>-<config8>.jsonl  campaign.sqlite
-labels.jsonl  opinions.jsonl  gold.jsonl  results.jsonl  report.html  studio/  releases/<version>/
+labels.jsonl  opinions.jsonl  campaign_gold.jsonl  gold.jsonl  agreement.jsonl  results.jsonl  report.html
+studio/  releases/<version>/
 """
 
 import os
@@ -50,6 +51,8 @@ class Workspace:
         self.quarantine = self.root / "quarantine.jsonl"
         self.opinions = self.root / "opinions.jsonl"
         self.gold = self.root / "gold.jsonl"
+        self.campaign_gold = self.root / "campaign_gold.jsonl"
+        self.agreement = self.root / "agreement.jsonl"
         self.results = self.root / "results.jsonl"
         self.report = self.root / "report.html"
         self.studio = private_folder(self.root) or self.root / "studio"

@@ -22,8 +22,19 @@ class EvaluateSettings(BaseModel):
     seed: int = Field(default=0, ge=0)
     rule: Rule = "max"
     """How a word gets its score from several model tokens."""
+    gold: str = "majority"
+    """How raters' labels become gold: a name in `aggregation.AGGREGATORS`, or `campaign`: the campaign's own."""
 
     @field_validator("kinds", "arms")
     @classmethod
     def _each_once(cls, given: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(sorted(set(given)))
+
+    @field_validator("gold")
+    @classmethod
+    def _known_way(cls, given: str) -> str:
+        from heta_evaluation.aggregation import AGGREGATORS
+
+        if given != "campaign" and given not in AGGREGATORS:
+            raise ValueError(f"unknown way to gold; allowed: {', '.join((*AGGREGATORS, 'campaign'))}")
+        return given
