@@ -59,11 +59,20 @@ def read_inputs(workspace: Workspace) -> Inputs:
         InputError: there are no items or no labels yet; the message says which command makes them.
         RecordError: a line of a file cannot be read. IntegrityError: an item has gold labels twice.
     """
-    _check_there(workspace)
+    items, labels = read_labelled(workspace)
     gold = tuple(read_gold(workspace.campaign_gold).values()) if workspace.campaign_gold.exists() else None
-    items = tuple(_read(workspace.items, Item, _NO_ITEMS))
-    labels = tuple(_read(workspace.labels, TokenLabels, _NO_LABELS))
     return Inputs(items, labels, tuple(read_attributions(workspace)), gold)
+
+
+def read_labelled(workspace: Workspace) -> tuple[tuple[Item, ...], tuple[TokenLabels, ...]]:
+    """Items and labels of the folder.
+
+    Raises:
+        InputError: there are no items or no labels yet. RecordError: a line of a file cannot be read.
+    """
+    _check_there(workspace)
+    items = tuple(_read(workspace.items, Item, _NO_ITEMS))
+    return items, tuple(_read(workspace.labels, TokenLabels, _NO_LABELS))
 
 
 def _check_there(workspace: Workspace) -> None:

@@ -2,6 +2,8 @@
 
 import click
 
+from heta_evaluation.cli.aggregate import aggregate
+from heta_evaluation.cli.agreement import agreement
 from heta_evaluation.cli.orders import orders
 from heta_evaluation.cli.report import report
 from heta_evaluation.cli.run import run
@@ -18,5 +20,5 @@ def evaluate() -> None:
     """
 
 
-for command in (run, report, orders):
+for command in (run, report, agreement, aggregate, orders):
     evaluate.add_command(command)

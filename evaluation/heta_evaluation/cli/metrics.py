@@ -1,6 +1,7 @@
 """`heta metrics`."""
 
 import json
+import math
 
 import click
 
@@ -22,9 +23,10 @@ def metrics(as_json: bool) -> None:
     if as_json:
         fields = ("name", "title", "family", "range", "direction", "needs", "reference")
         odd = ("ties", "negative", "empty", "constant", "version")
-        click.echo(
-            json.dumps([{name: getattr(metric, name) for name in (*fields, *odd)} for metric in found], indent=2)
-        )
+        listed = [{name: getattr(metric, name) for name in (*fields, *odd)} for metric in found]
+        for one in listed:  # JSON has no infinity: an end that is not there is null
+            one["range"] = [end if math.isfinite(end) else None for end in one["range"]]
+        click.echo(json.dumps(listed, indent=2))
         return
     better = {"higher": "higher is better", "lower": "lower is better", "neutral": "says nothing by itself"}
     for metric in found:

@@ -23,6 +23,14 @@ METRICS: "Registry[Metric]" = Registry(
         "raw_agreement": "heta_evaluation.agreement.coincidence:RAW_AGREEMENT",
         "positive_agreement": "heta_evaluation.agreement.coincidence:POSITIVE_AGREEMENT",
         "prevalence": "heta_evaluation.agreement.coincidence:PREVALENCE",
+        "fleiss_kappa": "heta_evaluation.agreement.coefficients:FLEISS_KAPPA",
+        "gwet_ac1": "heta_evaluation.agreement.coefficients:GWET_AC1",
+        "negative_agreement": "heta_evaluation.agreement.coefficients:NEGATIVE_AGREEMENT",
+        "cohen_kappa": "heta_evaluation.agreement.pairs:COHEN_KAPPA",
+        "pairwise_f1": "heta_evaluation.agreement.pairs:PAIRWISE_F1",
+        "pairwise_overlap": "heta_evaluation.agreement.pairs:PAIRWISE_OVERLAP",
+        "pairwise_exact": "heta_evaluation.agreement.pairs:PAIRWISE_EXACT",
+        "alpha_u": "heta_evaluation.agreement.unitised:ALPHA_U",
     },
 )
 
