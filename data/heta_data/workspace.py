@@ -1,8 +1,9 @@
 """The working folder of one benchmark: where each file lies, its settings, and its lock.
 
 my-benchmark/  heta.toml  items.jsonl  attributions/<model>/<method>-<config8>.jsonl  campaign.sqlite
-labels.jsonl  opinions.jsonl  judgments.jsonl  judge.sqlite  gold.jsonl  results.jsonl  report.html  studio/
-faithfulness/<model>/<subject>-<settings8>.jsonl  faithfulness.jsonl  releases/<version>/
+labels.jsonl  opinions.jsonl  judgments.jsonl  judge.sqlite  campaign_gold.jsonl  gold.jsonl  agreement.jsonl
+results.jsonl  report.html  faithfulness/<model>/<subject>-<settings8>.jsonl  faithfulness.jsonl  studio/
+releases/<version>/
 """
 
 import os
@@ -53,6 +54,8 @@ class Workspace:
         self.judgments = self.root / "judgments.jsonl"
         self.judge_ledger = self.root / "judge.sqlite"
         self.gold = self.root / "gold.jsonl"
+        self.campaign_gold = self.root / "campaign_gold.jsonl"
+        self.agreement = self.root / "agreement.jsonl"
         self.results = self.root / "results.jsonl"
         self.report = self.root / "report.html"
         self.faithfulness = self.root / "faithfulness"

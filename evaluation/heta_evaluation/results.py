@@ -36,8 +36,9 @@ class Writer:
 
     def how(self, interval: Interval | None, lost: int, *, raters: bool, together: int = 1) -> dict[str, Any]:
         """How an interval came about, for `config`; `together`: how many intervals hold at once."""
+        fixed = {"gold": f"{self.settings.gold}, the same in every draw"} if self.table.fixed_gold else {}
         if interval is None:
-            return {"interval": "none", "rule": self.table.rule}
+            return {"interval": "none", "rule": self.table.rule, **fixed}
         crossed = raters and len(self.table.raters) > 1
         found = {
             "interval": f"95 % {INTERVAL}{f', {together} pairs together' if together > 1 else ''}",
@@ -47,6 +48,7 @@ class Writer:
             "lost_draws": lost,
             "seed": self.settings.seed,
             "rule": self.table.rule,
+            **fixed,
         }
         return {**found, **(self.few_raters() if crossed else {})}
 
@@ -98,10 +100,18 @@ def bounds(column: Column) -> tuple[float, float]:
     return (low - high, high - low) if column.variant in ("difference", "order_effect") else (low, high)
 
 
-def count_results(writer: Writer, inputs: str) -> Iterator[MetricResult]:
-    """What went in: items, labels that count and those left out, items that each model answers."""
+def count_results(writer: Writer, inputs: str, gold: Mapping[str, str]) -> Iterator[MetricResult]:
+    """What went in: items, labels that count and those left out, items that each model answers.
+
+    `gold` says which labels are gold, and gives the hash of those that were no rater's.
+    """
     table, settings = writer.table, writer.settings
-    config = {"inputs": inputs, "notes": list(table.notes), "settings": settings.model_dump(mode="json")}
+    config = {
+        "inputs": inputs,
+        "gold": dict(gold),
+        "notes": list(table.notes),
+        "settings": settings.model_dump(mode="json"),
+    }
     yield writer.record(EVALUATION, "items", float(len(table.rows)), None, n=len(table.rows), config=config)
     used = sum(len(row.raters) for row in table.rows)
     yield writer.record(LABELS, "raters", float(used), None, variant="used", n=len(table.raters))

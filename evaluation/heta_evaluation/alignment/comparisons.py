@@ -8,7 +8,7 @@ import numpy as np
 from heta_data.records import MetricResult
 from heta_evaluation.alignment.contrasts import Family
 from heta_evaluation.alignment.quantities import Column, Quantities
-from heta_evaluation.alignment.scoring import uses_labels
+from heta_evaluation.alignment.scoring import drawn_raters
 from heta_evaluation.metrics.base import AlignmentMetric, BoolArray, FloatArray, Grid
 from heta_evaluation.results import Writer, bounds
 from heta_evaluation.statistics.bootstrap import FEW_RATERS, Draws
@@ -60,8 +60,8 @@ def _family_results(
         about: dict[str, Any] = {"family": family.name, "pairs": len(tested)}
         if place in adjusted:
             about |= {"p": p_values[family.pairs[place]], "p_holm": adjusted[place]}
-        yield _difference(writer, column, own, joint, place, about, raters=uses_labels(metric))
-        yield _detectable(writer, column, own, joint, place, raters=uses_labels(metric))
+        yield _difference(writer, column, own, joint, place, about, raters=drawn_raters(metric, writer.table))
+        yield _detectable(writer, column, own, joint, place, raters=drawn_raters(metric, writer.table))
 
 
 def _difference(
@@ -141,7 +141,7 @@ def _rank_results(
             low=rank[1] if rank and known else None,
             high=rank[2] if rank and known else None,
             n=int(draws.n[main[place]]),
-            config={"methods": len(scored), **(writer.few_raters() if uses_labels(metric) else {})},
+            config={"methods": len(scored), **(writer.few_raters() if drawn_raters(metric, writer.table) else {})},
         )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from heta_data.records import MetricResult
 from heta_evaluation.alignment.quantities import REFERENCE, Column, Quantities
-from heta_evaluation.alignment.scoring import uses_labels
+from heta_evaluation.alignment.scoring import drawn_raters
 from heta_evaluation.alignment.table import Table
 from heta_evaluation.metrics.base import Grid
 from heta_evaluation.results import Writer
@@ -19,7 +19,7 @@ def alignment_results(
     writer: Writer, quantities: Quantities, draws: Draws, observed: Sequence[Mapping[str, Grid]]
 ) -> Iterator[MetricResult]:
     """Means over items of every metric and variant, the human reference, and normalised scores."""
-    labelled = {metric.name for metric in quantities.metrics if uses_labels(metric)}
+    drawn = {metric.name for metric in quantities.metrics if drawn_raters(metric, writer.table)}
     for column, number in quantities.index.items():
         if column.variant in ("crowd", "chance", "difference"):
             continue
@@ -30,7 +30,7 @@ def alignment_results(
             number,
             reason=_reason(column, writer.table, observed),
             config=subject.description() if subject else {},
-            raters=column.metric in labelled,
+            raters=column.metric in drawn or column.variant == "held_out",
         )
         if column.variant == "held_out" and subject is not None:
             yield from _normalised(writer, quantities, draws, column)
