@@ -17,6 +17,8 @@ from heta_evaluation.alignment.anchoring import anchoring_results, shown_method
 from heta_evaluation.alignment.comparisons import comparison_results
 from heta_evaluation.alignment.contrasts import families
 from heta_evaluation.alignment.orders import order_results
+from heta_evaluation.alignment.pooled import pooled_results
+from heta_evaluation.alignment.projection import bias_results, measure_models
 from heta_evaluation.alignment.quantities import Quantities
 from heta_evaluation.alignment.results import alignment_results, item_results
 from heta_evaluation.alignment.table import Progress, Table, build_table
@@ -154,9 +156,14 @@ def evaluate_records(inputs: Inputs, settings: EvaluateSettings, *, progress: Pr
         *count_results(writer, inputs.fingerprint(), gold.described()),
         *agreement_results(writer),
         *alignment_results(writer, quantities, draws, observed),
+        *pooled_results(writer, quantities, draws),
         *comparison_results(writer, quantities, draws, observed, compared),
         *anchoring_results(writer, inputs.items, inputs.labels, inputs.attributions, inputs.shown),
         *order_results(writer, observed),
+        *bias_results(
+            writer,
+            measure_models(table, inputs.items, inputs.attributions, selection.segmentation, settings.seed),
+        ),
         *item_results(writer, quantities, observed),
     )
     return Evaluation(results, gold.records, table, settings)

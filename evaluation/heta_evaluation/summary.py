@@ -76,11 +76,19 @@ class Line:
     normalised: MetricResult | None
     outside: MetricResult | None
     order_effect: MetricResult | None
+    ranked: bool = True
+    """False for a method on a model that answers none of the items: it is shown apart and compared with nothing."""
+
+
+def unranked(subjects: Sequence[Subject], index: ResultIndex) -> set[str]:
+    """Names of methods on models that answer none of the items they were asked."""
+    silent = {one.subject for one in index.of(ANSWERED, "main") if one.value == 0 and one.n}
+    return {subject.name for subject in subjects if not subject.baseline and subject.model_name in silent}
 
 
 def verdict_lines(subjects: Sequence[Subject], index: ResultIndex) -> list[Line]:
-    """One line for each subject: methods by falling F1@k, then baselines by falling F1@k."""
-    names = short_names(subjects)
+    """One line for each subject: methods by falling F1@k, baselines likewise, then what is not ranked, by name."""
+    names, apart = short_names(subjects), unranked(subjects, index)
     lines = []
     for subject in subjects:
         lines.append(
@@ -91,12 +99,13 @@ def verdict_lines(subjects: Sequence[Subject], index: ResultIndex) -> list[Line]
                 index.get(MAIN, subject.name, "normalised"),
                 index.get("mass_outside", subject.name),
                 index.get("dsa", subject.name, "order_effect"),
+                subject.name not in apart,
             )
         )
 
-    def rank(line: Line) -> tuple[bool, float]:
-        value = line.figures[MAIN].value if MAIN in line.figures else None
-        return line.subject.baseline, -2.0 if value is None else -value
+    def rank(line: Line) -> tuple[bool, bool, float]:
+        value = line.figures[MAIN].value if MAIN in line.figures and line.ranked else None
+        return not line.ranked, line.subject.baseline, -2.0 if value is None else -value
 
     return sorted(lines, key=rank)
 
@@ -106,7 +115,7 @@ def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     if value is None:
         return "none"
     text = f"{value:{'+' if sign else ''}.{digits}f}"
-    return "0.00"[: 2 + digits] if float(text) == 0 else text.replace("-", "−")
+    return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", "−")
 
 
 def interval(result: MetricResult, digits: int = 2, *, sign: bool = False) -> str:
@@ -133,8 +142,15 @@ def p_text(p: float) -> str:
 def verdict(subjects: Sequence[Subject], index: ResultIndex) -> list[str]:
     """What the evaluation says, in sentences."""
     lines = verdict_lines(subjects, index)
-    methods = [line for line in lines if not line.subject.baseline and MAIN in line.figures]
+    methods = [line for line in lines if not line.subject.baseline and MAIN in line.figures and line.ranked]
     scored = [line for line in methods if line.figures[MAIN].value is not None]
+    silent = [
+        f"{one.subject}: 0 of {one.n} answered. What is said of answers that a model never gives is not ranked."
+        for one in index.of(ANSWERED, "main")
+        if one.value == 0 and one.n
+    ]
+    if silent and not methods:
+        return ["No leaderboard: no model answers any of the items.", *silent]
     if not methods:
         return ["There is no attribution to judge: only the baselines and the raters are shown."]
     if not scored:
@@ -155,9 +171,9 @@ def verdict(subjects: Sequence[Subject], index: ResultIndex) -> list[str]:
     said += [
         f"{result.subject} answers {number(result.value, 0)} of {result.n} items by itself."
         for result in index.of(ANSWERED, "main")
-        if result.value is not None
+        if result.value
     ]
-    return said
+    return [*said, *silent]
 
 
 def _best(best: Line, count: int) -> str:

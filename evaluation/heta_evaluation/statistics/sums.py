@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heta_evaluation.metrics.base import BoolArray, FloatArray
 from heta_evaluation.statistics.intervals import IntArray
+from heta_evaluation.statistics.products import weighted_sums
 
 PARTS = 1000
 """Draws that are made once more with the items alone and with the raters alone drawn: enough for a standard deviation
@@ -82,31 +83,28 @@ def block_sums(
     tables: Sequence[Cells],
     patterns: Sequence[tuple[IntArray, IntArray]],
     weights: NDArray[np.uint16],
+    alike: IntArray,
     *,
     crossed: bool,
 ) -> Sums:
     """Sums over some items. In each draw, one row of each item's table counts `weights[draw, item]` times.
 
-    That is one sparse matrix product: a row a draw, one entry an item, in the column of the table row it takes.
+    Args:
+        tables: what each item contributes.
+        patterns: of each item, the drawings of its raters and which of them each draw has.
+        weights: `[D, item]`, how often each item is drawn.
+        alike: `[D]`, draws of the same number have the same raters.
+        crossed: whether raters are drawn at all.
     """
-    from scipy.sparse import csr_array
-
     offsets = np.cumsum([0, *(len(table.values) for table in tables)])
     values = np.concatenate([table.values for table in tables])
-    valid = np.concatenate([table.valid for table in tables]).astype(float)
+    valid = np.concatenate([table.valid for table in tables])
     observed = offsets[:-1]
-
-    def product(factors: NDArray[Any], places: IntArray) -> MeanSums:
-        draws, items = factors.shape
-        pointers = np.arange(draws + 1, dtype=np.int64) * items
-        entries = (factors.reshape(-1).astype(float), places.reshape(-1), pointers)
-        matrix = csr_array(entries, shape=(draws, int(offsets[-1])))
-        return MeanSums(matrix @ values, matrix @ valid)
-
-    first, point, n = weights[:PARTS].astype(float), values[observed].sum(axis=0), valid[observed].sum(axis=0)
+    first, seen = weights[:PARTS].astype(float), valid[observed].astype(float)
+    point, n = values[observed].sum(axis=0), seen.sum(axis=0)
     if not crossed:  # every draw has the raters that were observed
         times = weights.astype(float)
-        all_ = MeanSums(times @ values[observed], times @ valid[observed])
+        all_ = MeanSums(times @ values[observed], times @ seen)
         part = MeanSums(all_.sums[:PARTS], all_.numbers[:PARTS])
         same = MeanSums(np.tile(point, (len(first), 1)), np.tile(n, (len(first), 1)))
         return Sums(point, n, all_, part, same, np.zeros((3, len(point))))
@@ -116,9 +114,11 @@ def block_sums(
     return Sums(
         point=point,
         n=n,
-        both=product(weights, columns),
-        items=MeanSums(first @ values[observed], first @ valid[observed]),
-        raters=product(np.ones_like(first), columns[:PARTS]),
+        both=MeanSums(*weighted_sums(values, valid, columns, weights, alike)),
+        items=MeanSums(first @ values[observed], first @ seen),
+        raters=MeanSums(
+            *weighted_sums(values, valid, columns[:PARTS], np.ones(first.shape, dtype=np.uint16), alike[:PARTS])
+        ),
         overlap=np.sum(
             [_overlap(table, rows, which) for table, (rows, which) in zip(tables, patterns, strict=True)], axis=0
         ),
