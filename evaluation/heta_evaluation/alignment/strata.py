@@ -1,9 +1,10 @@
 """Parts of the items that are reported by themselves: by source, length, position of the evidence, disagreement."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heta_evaluation.alignment.table import Row, Table
 from heta_evaluation.metrics.base import AlignmentMetric, BoolArray, FloatArray
@@ -65,7 +66,7 @@ def _disagreement(row: Row) -> float:
     return float((2 * votes * (raters - votes) / (raters * (raters - 1))).mean())
 
 
-def _values(dimension: str, of: "np.ndarray[tuple[int], np.dtype[np.object_]]", known: list[str]) -> Iterator[Stratum]:
+def _values(dimension: str, of: NDArray[Any], known: list[str]) -> Iterator[Stratum]:
     for value in known:
         items = np.asarray(of == value, dtype=np.bool_)
         if items.any():

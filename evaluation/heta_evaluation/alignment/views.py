@@ -98,6 +98,6 @@ def whole_prompt(row: Row) -> Row:
 
 def _of_arm(arm: str) -> Callable[[Row, FloatArray], FloatArray]:
     def weigh(row: Row, weights: FloatArray) -> FloatArray:
-        return weights * np.asarray([one == arm for one in row.arms], dtype=float)
+        return np.asarray(weights * np.asarray([one == arm for one in row.arms], dtype=float))
 
     return weigh
