@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heta_evaluation.aggregation.majority import majority
-from heta_evaluation.alignment.table import Row
+from heta_evaluation.alignment.table import Row, Table
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.metrics.base import AlignmentMetric, Batch, BoolArray, FloatArray, Grid, IntArray, grid
 
@@ -24,6 +24,11 @@ def item_metrics() -> tuple[AlignmentMetric, ...]:
 def uses_labels(metric: AlignmentMetric) -> bool:
     """Whether raters' labels enter the metric."""
     return any(need in LABELLED for need in metric.needs)
+
+
+def drawn_raters(metric: AlignmentMetric, table: Table) -> bool:
+    """Whether a draw of raters changes what methods are scored against: not where gold is fixed and nothing else."""
+    return uses_labels(metric) and (not table.fixed_gold or "share" in metric.needs)
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ def score_item(row: Row, metrics: Sequence[AlignmentMetric], weights: FloatArray
 
 
 def score_forms(row: Row, forms: Sequence[Form], weights: FloatArray) -> dict[str, Scored]:
-    """Each form against the majority (or share) of the item's raters, by its name.
+    """Each form against the majority (or share) of the item's raters, or against its fixed gold, by its name.
 
     Args:
         row: the item.
@@ -92,7 +97,7 @@ def score_forms(row: Row, forms: Sequence[Form], weights: FloatArray) -> dict[st
     total = weights.sum(axis=1, keepdims=True)
     votes = weights @ row.labels.astype(float)
     share = votes / np.where(total == 0, 1.0, total)
-    gold = majority(votes, total)
+    gold = majority(votes, total) if row.gold is None else np.broadcast_to(row.gold, votes.shape)
     batches: dict[str, tuple[Batch, IntArray]] = {}
     for need, keys in (("gold", gold), ("share", share)):
         if any(one.needs == need for one in forms):
@@ -104,7 +109,11 @@ def score_forms(row: Row, forms: Sequence[Form], weights: FloatArray) -> dict[st
     result = {}
     for one in forms:
         batch, which = batches[one.needs]
-        result[one.name] = Scored(_with_random(one, batch, row.present), which, nobody & bool(one.needs))
+        found = _with_random(one, batch, row.present)
+        fixed = row.gold is not None and one.needs == "gold"
+        if fixed and row.gold_reason:
+            found = Grid(np.zeros_like(found.values), np.full(found.reasons.shape, row.gold_reason, dtype=object))
+        result[one.name] = Scored(found, which, nobody & (bool(one.needs) and not fixed))
     return result
 
 

@@ -17,11 +17,12 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
 Direction = Literal["higher", "lower", "neutral"]
-Family = Literal["alignment", "attribution", "agreement"]
-Need = Literal["gold", "share", "segments", "mass", "tokens", "raters"]
+Family = Literal["alignment", "attribution", "agreement", "faithfulness", "robustness"]
+Need = Literal["gold", "share", "segments", "mass", "tokens", "raters", "model", "method", "pairs"]
 """`gold`: hard labels; `share`: share of raters that marked each unit; `segments`: which units lie in evidence and
 distractor; `mass`: the score mass outside the units; `tokens`: where the model's tokens lie; `raters`: every rater's
-own labels."""
+own labels; `model`: forward passes of the model; `method`: the method itself, to run it again; `pairs`: items that say
+the same."""
 Invariance = Literal["increasing", "affine", "scale"]
 """What may be done to a method's scores without changing a value: any increasing transformation; a positive factor and
 a constant; a positive factor."""
