@@ -40,12 +40,11 @@ class Sums:
     @classmethod
     def nothing(cls, draws: int, quantities: int) -> "Sums":
         """The sums over no item, to be added to in place: they are large."""
-        sums = [MeanSums(np.zeros((size, quantities)), np.zeros((size, quantities))) for size in _sizes(draws)]
-        return cls(np.zeros(quantities), np.zeros(quantities), *sums, np.zeros((3, quantities)))
-
-
-def _sizes(draws: int) -> tuple[int, int, int]:
-    return draws, min(draws, PARTS), min(draws, PARTS)
+        both, items, raters = (
+            MeanSums(np.zeros((size, quantities)), np.zeros((size, quantities)))
+            for size in (draws, min(draws, PARTS), min(draws, PARTS))
+        )
+        return cls(np.zeros(quantities), np.zeros(quantities), both, items, raters, np.zeros((3, quantities)))
 
 
 def _overlap(table: Cells, rows: IntArray, which: IntArray) -> FloatArray:
