@@ -129,3 +129,11 @@ class ResultIndex:
     def of(self, metric: str, variant: str) -> list[MetricResult]:
         """All subjects' results of a metric and variant, in order."""
         return [one for key, one in self._found.items() if key[:2] == (metric, variant)]
+
+    def variants(self, metric: str) -> list[str]:
+        """The variants of a metric, in order."""
+        return list(dict.fromkeys(key[1] for key in self._found if key[0] == metric))
+
+    def all(self) -> list[MetricResult]:
+        """Every figure over all items, in order."""
+        return list(self._found.values())

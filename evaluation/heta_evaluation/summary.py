@@ -189,39 +189,10 @@ def _against(best: Line, rival: Line, name: str, index: ResultIndex) -> str:
         return f"It cannot be compared with {name}: no common items."
     p = float(result.config["p_holm"])
     detail = f"difference {figure(result, sign=True)}, p {'' if p < 0.001 else '= '}{p_text(p)} after Holm"
-    said = paired_verdict(result)
-    if said.settled:
-        return f"It {'beats' if result.value > 0 else 'falls behind'} {name} ({detail})."
-    if said.split:
-        return f"Against {name}, nothing is settled: {said.text} ({detail})."
-    return f"It cannot be told apart from {name} ({detail})."
-
-
-class PairedVerdict(NamedTuple):
-    """What a paired difference says, first against second."""
-
-    settled: bool
-    """Whether the interval leaves 0 out and the test, after Holm, agrees."""
-    split: bool
-    """Whether interval and test say different things."""
-    text: str
-
-
-def paired_verdict(result: MetricResult, p: float | None = None) -> PairedVerdict:
-    """The record's own `config.verdict` where it has one; else from its interval and `p` (default: Holm's)."""
-    p = result.config.get("p_holm") if p is None else p
-    if result.value is None or result.low is None or result.high is None or p is None:
-        return PairedVerdict(False, False, "no interval" if result.value is not None else "no common items")
-    outside, found = result.low > 0 or result.high < 0, p < _SURE
-    if isinstance(own := result.config.get("verdict"), str):
-        return PairedVerdict(outside and found, False, own.replace("_", " "))
-    if outside and found:
-        return PairedVerdict(True, False, "first is higher" if result.value > 0 else "second is higher")
-    if outside:
-        return PairedVerdict(False, True, "the interval leaves 0 out, the test does not")
-    if found:
-        return PairedVerdict(False, True, "the test leaves 0 out, the interval does not")
-    return PairedVerdict(False, False, "not told apart")
+    clear = result.low is not None and result.high is not None and (result.low > 0 or result.high < 0)
+    if not (clear and p < _SURE):
+        return f"It cannot be told apart from {name} ({detail})."
+    return f"It {'beats' if result.value > 0 else 'falls behind'} {name} ({detail})."
 
 
 def notes(index: ResultIndex) -> list[str]:

@@ -2,6 +2,7 @@
 
 import click
 
+from heta_evaluation.cli.compare import compare
 from heta_evaluation.cli.orders import orders
 from heta_evaluation.cli.report import report
 from heta_evaluation.cli.run import run
@@ -18,5 +19,5 @@ def evaluate() -> None:
     """
 
 
-for command in (run, report, orders):
+for command in (run, report, compare, orders):
     evaluate.add_command(command)

@@ -19,7 +19,7 @@ from heta_data.records import Item
 from heta_evaluation.agreement.results import item_disagreement
 from heta_evaluation.alignment.subjects import RANDOM
 from heta_evaluation.alignment.table import Row, Table
-from heta_evaluation.metrics.base import FloatArray
+from heta_evaluation.metrics.base import BoolArray, FloatArray
 from heta_evaluation.summary import short_names
 
 MOST_ITEMS = 2_000
@@ -69,7 +69,7 @@ def pack_items(
     count = min(len(table.rows), most_items)
     while True:
         rows = [table.rows[number] for number in sorted(order[:count])]
-        index, heat = _packed(_index(table, rows, scores)), _packed(_heat(table, rows))
+        index, heat = _packed(_index(table, rows, scores)), _packed(_heat(rows))
         size = len(index) + len(heat)
         if size <= most_bytes or count == 1:
             sources = tuple(sorted({row.item.source for row in rows}))
@@ -118,7 +118,13 @@ def _entry(
         "answered": [int(row.answered[model]) if model in row.answered else None for model in table.models],
         "f1": [None if value is None else round(value, 3) for value in values],
         "absent": np.flatnonzero(~row.present).tolist(),
+        "gold": np.flatnonzero(gold_units(row)).tolist(),
     }
+
+
+def gold_units(row: Row) -> BoolArray:
+    """`[n]`, the words that are gold: what more than half of the item's raters marked."""
+    return np.asarray(2 * row.labels.sum(axis=0) > len(row.labels), dtype=np.bool_)
 
 
 def passages(row: Row) -> list[tuple[str, str, list[int]]]:
@@ -138,7 +144,7 @@ def _units16(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
-def _heat(table: Table, rows: Sequence[Row]) -> bytes:
+def _heat(rows: Sequence[Row]) -> bytes:
     """For each item: a byte a word for every subject, then one for every rater of the item, 0 or 1."""
     parts = []
     for row in rows:

@@ -21,6 +21,7 @@ from heta_evaluation.metrics import METRICS
 from heta_evaluation.report.browser import pack_items
 from heta_evaluation.report.files import NOTHING_ELSE, Extras, read_extras, read_results, write_whole
 from heta_evaluation.report.matrix import pair_matrix
+from heta_evaluation.report.paired import paired
 from heta_evaluation.report.plots import anchoring_plot, forest_plots, pair_plot, rank_plot
 from heta_evaluation.report.raters import rater_facts
 from heta_evaluation.report.report import Report, item_scores, material_of
@@ -43,7 +44,7 @@ from heta_evaluation.report.svg import WIDE, draw
 from heta_evaluation.results import EVALUATION, LABELS, ResultIndex
 from heta_evaluation.runner import Inputs, read_inputs
 from heta_evaluation.settings import EvaluateSettings
-from heta_evaluation.summary import figure, interval, notes, number, paired_verdict, verdict
+from heta_evaluation.summary import figure, interval, notes, number, verdict
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ def render_page(report: Report, *, name: str) -> str:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters.update(figure=figure, interval=interval, number=number, paired=paired_verdict)
+    environment.filters.update(figure=figure, interval=interval, number=number, paired=paired)
     best, ranks, anchored = pair_plot(material), rank_plot(material), anchoring_plot(material)
     plots = forest_plots(material)
     return environment.get_template("report.html.j2").render(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from heta_data.records import MetricResult
 from heta_evaluation.alignment.subjects import RANDOM
 from heta_evaluation.report.material import Material, about, heading
+from heta_evaluation.report.paired import turned
 from heta_evaluation.results import HUMAN_REFERENCE
 from heta_evaluation.summary import COLUMNS, MAIN, Line, figure
 
@@ -182,14 +183,6 @@ def signed_difference(material: Material, metric: str, first: str, second: str) 
         return found
     other = material.index.get(metric, f"{second} minus {first}", "difference")
     return None if other is None else turned(other)
-
-
-def turned(result: MetricResult) -> MetricResult:
-    """A paired difference, second minus first."""
-    first, _, second = result.subject.partition(" minus ")
-    low, high = (None, None) if result.low is None or result.high is None else (-result.high, -result.low)
-    value = None if result.value is None else -result.value
-    return result.model_copy(update={"subject": f"{second} minus {first}", "value": value, "low": low, "high": high})
 
 
 def _rows(material: Material, take: Callable[[Line], MetricResult | None]) -> tuple[ForestRow, ...]:

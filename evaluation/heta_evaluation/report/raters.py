@@ -72,7 +72,7 @@ def rater_facts(table: Table, labels: Mapping[str, tuple[TokenLabels, ...]]) -> 
             words=words[number_],
             marked=marked[number_],
             seconds=median(seconds[name]) if seconds[name] else None,
-            with_others=common[number_] / either[number_] if either[number_] else None,
+            with_others=float(common[number_] / either[number_]) if either[number_] else None,
         )
         for number_, (name, kind) in enumerate(zip(table.raters, table.rater_kinds, strict=True))
     ]

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from heta_data.records import MetricResult
 from heta_evaluation.alignment.quantities import answered_by
 from heta_evaluation.report.material import Material, about, heading, ordered, stratum
+from heta_evaluation.report.paired import paired
 from heta_evaluation.report.sheets import Cell, Heading, Number, Sheet, SheetRow, headings, known, without_empty_columns
 from heta_evaluation.results import ANSWERED, COUNTS, HUMAN_REFERENCE
-from heta_evaluation.summary import COLUMNS, MAIN, Line, p_text, paired_verdict
+from heta_evaluation.summary import COLUMNS, MAIN, Line, p_text
 
 _FAITHFUL = ("soft_nc", "soft_ns", "soft_nc_pi", "soft_ns_pi", "comprehensiveness", "sufficiency", "tau_loo", "lds")
 """Metrics of faithfulness for the verdict table, the first ones that are there."""
@@ -52,9 +53,9 @@ def verdict_sheet(material: Material) -> Sheet:
     sheet = Sheet(
         "verdict",
         "Verdict",
-        "Alignment of each method with raters"
-        f"{', faithfulness' if faithful else ''} and cost: mean over items with 95 % interval. Baselines in grey. "
-        "Of crowd: share of the other raters’ F1@k that the method reaches against one rater at a time.",
+        f"Alignment of each method with raters{', faithfulness' if faithful else ''} and cost: mean over items with "
+        "95 % interval. Baselines stand below the methods. Of crowd: share of the other raters’ F1@k that the method "
+        "reaches against one rater at a time.",
         headings(
             "Method",
             *(Heading(heading(metric), metric) for metric in COLUMNS),
@@ -130,7 +131,8 @@ def pair_sheet(material: Material, metric: str = MAIN) -> Sheet | None:
                     None if p is None else Number(float(p), p_text(float(p))),
                     None if adjusted is None else Number(float(adjusted), p_text(float(adjusted))),
                     material.index.get(metric, one.subject, "detectable"),
-                    paired_verdict(one).text,
+                    paired(one).text,
+                    one.config.get("family"),
                     _count(one.n),
                 )
             )
@@ -139,7 +141,7 @@ def pair_sheet(material: Material, metric: str = MAIN) -> Sheet | None:
         "pairs" if metric == MAIN else f"pairs-{metric.replace('@', '-')}",
         f"Paired differences in {heading(metric)}",
         f"Paired differences in {heading(metric)}, first minus second, with 95 % interval; p from a sign-flip test "
-        f"over groups of items, and after Holm over all {number} pairs. The test takes the raters as they are.",
+        f"over groups of items, alone and after Holm over {number} pairs. The test takes the raters as they are.",
         (
             Heading("First", "first", numeric=False),
             Heading("Second", "second", numeric=False),
@@ -148,6 +150,7 @@ def pair_sheet(material: Material, metric: str = MAIN) -> Sheet | None:
             Heading("p, Holm", "p_holm"),
             Heading("Detectable", "detectable"),
             Heading("Verdict", "verdict", numeric=False),
+            Heading("Family", "family", numeric=False),
             Heading("Items", "items"),
         ),
         tuple(rows),

@@ -130,9 +130,9 @@
     const x = (unit) => cell * (item.rtl ? item.n - 1 - unit : unit);
     const svg = draw("svg", { width: width + spare, height: height + 2, viewBox: `0 0 ${width + spare} ${height + 2}`, role: "img",
       "aria-label": `Heat of ${rows.length} rows over ${item.n} words; each row is read out by the button of its name.` });
-    const all = rows[0].kind === "gold" ? rows[0] : null;
+    const gold = new Set(item.gold);
     words.forEach(([word, role], unit) => {
-      if (all && all.values[unit] * 2 > all.most)
+      if (gold.has(unit))
         svg.append(draw("rect", { class: "goldcol", x: x(unit) + 0.5, y: head, width: cell - 1, height: height - head }));
       if (named)
         svg.append(draw("text", { class: `head ${role}`, lang: item.lang, transform: `translate(${x(unit) + cell / 2} ${head - 6}) rotate(-60)` }, short(word)));
