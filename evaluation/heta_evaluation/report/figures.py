@@ -81,13 +81,12 @@ def draw(plot: Forest, origin: Origin) -> "Figure":
         axes.axvline(plot.reference.value, color=REFERENCE, linewidth=1.5, zorder=1)
         if plot.reference.low is not None and plot.reference.high is not None:
             axes.axvspan(plot.reference.low, plot.reference.high, color=REFERENCE, alpha=0.2, linewidth=0, zorder=0)
-        axes.annotate(
-            "other raters", (plot.reference.value, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
-            textcoords="offset points", ha="center", va="bottom", fontweight="bold",
-        )  # fmt: skip
+        _above(axes, plot.reference.value, "other raters", fontweight="bold")
     line = 0.0 if plot.sign else plot.chance
     if line is not None:
         axes.axvline(line, color=BASELINE, linewidth=0.8, linestyle=(0, (3, 3)), zorder=1)
+        if not plot.sign:
+            _above(axes, line, "random", color=BASELINE)
     for place, row in enumerate(plot.rows):
         one, method = row.result, row.style == "method"
         color = METHOD if method else BASELINE
@@ -99,12 +98,20 @@ def draw(plot: Forest, origin: Origin) -> "Figure":
                 markerfacecolor=color if method else "white", zorder=3,
             )  # fmt: skip
         axes.annotate(
-            row.text(sign=plot.sign), (1.02, place), xycoords=("axes fraction", "data"), va="center",
+            plot.text(row), (1.02, place), xycoords=("axes fraction", "data"), va="center",
             color="black" if method else BASELINE,
         )  # fmt: skip
     _axis(axes, plot)
     _headings(axes, plot, origin)
     return figure
+
+
+def _above(axes: "Axes", value: float, text: str, **style: Any) -> None:
+    """A word above the plot, over a value."""
+    place, away = ("data", "axes fraction"), "offset points"
+    axes.annotate(
+        text, (value, 1), xycoords=place, xytext=(0, 2), textcoords=away, ha="center", va="bottom", **style
+    )  # fmt: skip
 
 
 def _axis(axes: "Axes", plot: Forest) -> None:

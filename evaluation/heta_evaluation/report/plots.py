@@ -7,6 +7,7 @@ from heta_data.records import MetricResult
 from heta_evaluation.alignment.subjects import RANDOM
 from heta_evaluation.report.material import Material, about, heading
 from heta_evaluation.report.paired import turned
+from heta_evaluation.report.sheets import Heading
 from heta_evaluation.results import HUMAN_REFERENCE
 from heta_evaluation.summary import COLUMNS, MAIN, Line, figure
 
@@ -20,9 +21,11 @@ class ForestRow:
     """`method` or `baseline`."""
     result: MetricResult | None
 
-    def text(self, *, sign: bool = False) -> str:
+    def text(self, *, sign: bool = False, whole: bool = False) -> str:
         """Value and interval, or the reason why there is none."""
-        return figure(self.result, sign=sign)
+        if self.result is None or self.result.value is None:
+            return figure(self.result)
+        return " ".join(Heading("", "", sign=sign, whole=whole).text(self.result)).strip()
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,11 @@ class Forest:
     @property
     def description(self) -> str:
         """The whole plot as text, for readers that do not see it."""
-        return "; ".join(f"{row.label}: {row.text(sign=self.sign)}" for row in self.rows)
+        return "; ".join(f"{row.label}: {self.text(row)}" for row in self.rows)
+
+    def text(self, row: ForestRow) -> str:
+        """What stands beside a row."""
+        return row.text(sign=self.sign, whole=self.ranks)
 
     @property
     def values(self) -> list[float]:

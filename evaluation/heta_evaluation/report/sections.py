@@ -1,12 +1,23 @@
 """The sheets of a report. Each is made from the records that are there; without its records a sheet is not made."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from heta_data.records import MetricResult
 from heta_evaluation.alignment.quantities import answered_by
 from heta_evaluation.report.material import Material, about, heading, ordered, stratum
 from heta_evaluation.report.paired import paired
-from heta_evaluation.report.sheets import Cell, Heading, Number, Sheet, SheetRow, headings, known, without_empty_columns
+from heta_evaluation.report.sheets import (
+    Cell,
+    Heading,
+    Number,
+    Origin,
+    Sheet,
+    SheetRow,
+    headings,
+    known,
+    without_empty_columns,
+)
 from heta_evaluation.results import ANSWERED, COUNTS, HUMAN_REFERENCE
 from heta_evaluation.summary import COLUMNS, MAIN, Line, p_text
 
@@ -60,7 +71,7 @@ def verdict_sheet(material: Material) -> Sheet:
             "Method",
             *(Heading(heading(metric), metric) for metric in COLUMNS),
             Heading("Of crowd", "of_crowd"),
-            Heading("Rank", "rank"),
+            Heading("Rank", "rank", whole=True),
             Heading("Order effect", "order_effect", sign=True),
             Heading("Outside", "mass_outside"),
             *(Heading(heading(metric), metric) for metric in faithful),
@@ -78,8 +89,8 @@ def verdict_sheet(material: Material) -> Sheet:
     blank: list[Cell] = [None] * (len(sheet.headings) - 1)
     place = [one.key for one in sheet.headings].index(MAIN)
     blank[place - 1] = reference
-    row = SheetRow(("other raters, against one rater at a time", *blank), "reference")
-    return Sheet(sheet.id, sheet.title, sheet.caption, sheet.headings, (*sheet.rows, row), sheet.hint)
+    row = SheetRow(("other raters, against one at a time", *blank), "reference")
+    return replace(sheet, rows=(*sheet.rows, row))
 
 
 def _main_faithfulness(material: Material) -> list[str]:
@@ -164,7 +175,8 @@ def rank_sheet(material: Material) -> Sheet | None:
         material,
         "rank",
         "Ranks",
-        "Rank of each method among those compared, 1 is best, with 95 % interval from the draws.",
+        "Rank of each method among the methods, 1 is best, with 95 % interval.",
+        whole=True,
     )
 
 
@@ -190,7 +202,9 @@ def anchoring_sheet(material: Material) -> Sheet | None:
     )
 
 
-def _by_metric(material: Material, variant: str, name: str, caption: str, *, sign: bool = False) -> Sheet | None:
+def _by_metric(
+    material: Material, variant: str, name: str, caption: str, *, sign: bool = False, whole: bool = False
+) -> Sheet | None:
     """Rows are methods, columns the metrics that have figures of the variant."""
     metrics = material.metrics_of(variant)
     if not metrics:
@@ -199,7 +213,7 @@ def _by_metric(material: Material, variant: str, name: str, caption: str, *, sig
     def cells(line: Line) -> list[Cell]:
         return [material.index.get(metric, line.subject.name, variant) for metric in metrics]
 
-    columns = (Heading(heading(metric), metric, sign=sign) for metric in metrics)
+    columns = (Heading(heading(metric), metric, sign=sign, whole=whole) for metric in metrics)
     sheet = Sheet(variant, name, caption, headings("Method", *columns), _rows(material, cells))
     return sheet if sheet.rows else _by_subject(material, variant, name, caption, sign=sign)
 
@@ -210,6 +224,7 @@ def _by_subject(material: Material, variant: str, name: str, caption: str, *, si
         SheetRow((material.called(one.subject), heading(one.metric), one, _count(one.n)))
         for metric in material.metrics_of(variant)
         for one in material.index.of(metric, variant)
+        if " minus " not in one.subject  # stands beside its pair
     )
     if not rows:
         return None
@@ -281,6 +296,7 @@ def faithfulness_sheet(material: Material) -> Sheet | None:
         headings("Method", *columns),
         tuple(rows),
         hint,
+        Origin.of(material.faithfulness),
     )
 
 

@@ -1,11 +1,11 @@
 """A sheet: one table of figures, the same for the page, for CSV, LaTeX and Markdown."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from heta_data.records import MetricResult
-from heta_evaluation.summary import Banner, banners
+from heta_evaluation.summary import Banner, banners, interval, number
 
 
 class Number(NamedTuple):
@@ -15,6 +15,8 @@ class Number(NamedTuple):
     text: str
 
 
+ANCHORING = "anchoring"
+"""The variant of figures that compare raters who saw an attribution with raters who did not."""
 Cell = MetricResult | Number | str | None
 """A figure, a plain number, a text, or None where nothing was computed."""
 Style = Literal["method", "baseline", "reference"]
@@ -24,12 +26,21 @@ Style = Literal["method", "baseline", "reference"]
 class Heading:
     """The head of one column."""
 
-    text: str
+    name: str
     key: str
     """Its name in a CSV file."""
     numeric: bool = True
     sign: bool = False
     """Whether positive figures carry a plus."""
+    whole: bool = False
+    """Whether figures are ranks: 2 or 2.5, without further places."""
+
+    def text(self, result: MetricResult) -> tuple[str, str]:
+        """A figure that has a value, and its interval, as people read them."""
+        if not self.whole:
+            return number(result.value, sign=self.sign), interval(result, sign=self.sign)
+        ends = "" if result.low is None else f"[{result.low:g}, {result.high:g}]"
+        return f"{result.value:g}", ends
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,8 @@ class Sheet:
     rows: tuple[SheetRow, ...]
     hint: str = ""
     """How to read it; on the page only."""
+    origin: "Origin | None" = None
+    """Whose labels stand behind it, where they are not those of the whole report."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +79,11 @@ class Origin:
 
     @classmethod
     def of(cls, results: Iterable[MetricResult]) -> "Origin":
-        """The kinds and arms that occur in any of the results."""
-        found = list(results)
+        """The kinds and arms that occur in any of the results.
+
+        The anchoring effect compares arms: assisted labels do not enter it unnoticed.
+        """
+        found = [one for one in results if one.variant != ANCHORING]
         kinds = {kind for one in found for kind in one.kinds}
         arms = {arm for one in found for arm in one.arms}
         return cls(tuple(sorted(kinds)), tuple(sorted(arms)), tuple(banners(found)))
@@ -102,17 +118,14 @@ def known(sheets: Iterable[Sheet | None]) -> list[Sheet]:
 def without_empty_columns(sheet: Sheet) -> Sheet:
     """The sheet less columns in which no row has anything."""
     kept: Sequence[int] = [
-        number
-        for number, _ in enumerate(sheet.headings)
-        if number == 0 or any(row.cells[number] is not None for row in sheet.rows)
+        place
+        for place, _ in enumerate(sheet.headings)
+        if place == 0 or any(row.cells[place] is not None for row in sheet.rows)
     ]
     if len(kept) == len(sheet.headings):
         return sheet
-    return Sheet(
-        sheet.id,
-        sheet.title,
-        sheet.caption,
-        tuple(sheet.headings[number] for number in kept),
-        tuple(SheetRow(tuple(row.cells[number] for number in kept), row.style) for row in sheet.rows),
-        sheet.hint,
+    return replace(
+        sheet,
+        headings=tuple(sheet.headings[place] for place in kept),
+        rows=tuple(SheetRow(tuple(row.cells[place] for place in kept), row.style) for row in sheet.rows),
     )

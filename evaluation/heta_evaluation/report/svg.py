@@ -83,7 +83,7 @@ def draw(forest: Forest, layout: Layout = NARROW) -> Drawing:
     for position, row in enumerate(forest.rows):
         one = row.result
         ends = (place(one.value), place(one.low), place(one.high)) if one else (None, None, None)
-        marks.append(Mark(row.label, TOP + ROW * (position + 0.5), *ends, row.text(sign=forest.sign), row.style))
+        marks.append(Mark(row.label, TOP + ROW * (position + 0.5), *ends, forest.text(row), row.style))
     zero, dashed = (0.0, "no difference") if forest.sign else (forest.chance, "random")
     at = place(zero)
     return Drawing(

@@ -26,7 +26,6 @@ from heta_evaluation.report.sections import (
     verdict_sheet,
 )
 from heta_evaluation.report.sheets import Cell, Heading, Number, Origin, Sheet, SheetRow, known
-from heta_evaluation.summary import interval, number
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -69,11 +68,12 @@ def write_tables(report: Report, folder: Path) -> list[Path]:
     return written
 
 
-def as_csv(sheet: Sheet, origin: Origin) -> str:
+def as_csv(sheet: Sheet, whole: Origin) -> str:
     """The sheet with full precision: a figure takes the columns `key`, `key_low`, `key_high` and, if any, `key_reason`.
 
-    The first column, `labels`, names the kinds of labels in every row.
+    The first column, `labels`, names the kinds of labels in every row. `whole` is the origin of the report's figures.
     """
+    origin = sheet.origin or whole
     found = [
         _csv_columns(heading, [row.cells[place] for row in sheet.rows]) for place, heading in enumerate(sheet.headings)
     ]
@@ -111,8 +111,9 @@ def _exact(cell: Cell) -> str:
     return "" if cell is None else repr(cell.value) if isinstance(cell, Number) else str(cell)
 
 
-def as_markdown(sheet: Sheet, origin: Origin) -> str:
+def as_markdown(sheet: Sheet, whole: Origin) -> str:
     """A GitHub-flavoured table under its caption."""
+    origin = sheet.origin or whole
 
     def line(cells: Iterable[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
@@ -121,7 +122,7 @@ def as_markdown(sheet: Sheet, origin: Origin) -> str:
     rule = line("---:" if heading.numeric else ":---" for heading in sheet.headings)
     rows = [line(_texts(row, sheet.headings)) for row in sheet.rows]
     caption = f"{alarm}{sheet.caption} {origin.sentence}"
-    return "\n".join([caption, "", line(heading.text for heading in sheet.headings), rule, *rows, ""])
+    return "\n".join([caption, "", line(heading.name for heading in sheet.headings), rule, *rows, ""])
 
 
 def _texts(row: SheetRow, heads: Sequence[Heading]) -> list[str]:
@@ -135,21 +136,22 @@ def _text(cell: Cell, heading: Heading) -> str:
         return cell if isinstance(cell, str) else cell.text
     if cell.value is None:
         return (cell.reason or "").replace("_", " ")
-    return f"{number(cell.value, sign=heading.sign)} {interval(cell, sign=heading.sign)}".strip()
+    return " ".join(heading.text(cell)).strip()
 
 
-def as_latex(sheet: Sheet, origin: Origin) -> str:
+def as_latex(sheet: Sheet, whole: Origin) -> str:
     """A `table` for the package booktabs; rules part methods from baselines and these from the reference."""
+    origin = sheet.origin or whole
     alarm = rf"\textbf{{{escape(origin.alarm)}.}} " if origin.alarm else ""
     lines = [
-        f"% {origin.alarm or 'Human, blind labels'}. Needs \\usepackage{{booktabs}}.",
+        f"% {origin.alarm or origin.sentence.rstrip('.')}. Needs \\usepackage{{booktabs}}.",
         r"\begin{table}[t]",
         r"  \centering",
         rf"  \caption{{{alarm}{escape(f'{sheet.caption} {origin.sentence}')}}}",
         rf"  \label{{tab:{sheet.id}}}",
         rf"  \begin{{tabular}}{{{''.join('r' if heading.numeric else 'l' for heading in sheet.headings)}}}",
         r"    \toprule",
-        f"    {' & '.join(escape(heading.text) for heading in sheet.headings)} \\\\",
+        f"    {' & '.join(escape(heading.name) for heading in sheet.headings)} \\\\",
         r"    \midrule",
     ]
     style = sheet.rows[0].style
@@ -166,7 +168,7 @@ def _latex(cell: Cell, heading: Heading) -> str:
     if not isinstance(cell, MetricResult) or cell.value is None:
         text = escape(_text(cell, heading))
         return rf"\textit{{{text}}}" if isinstance(cell, MetricResult) else text
-    value, ends = number(cell.value, sign=heading.sign), interval(cell, sign=heading.sign)
+    value, ends = heading.text(cell)
     # In braces: a row that begins with [ would be read as the argument of the line break before it.
     return escape(value) + (rf" {{\scriptsize {escape(ends)}}}" if ends else "")
 
