@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from heta_data.records import Item, MetricResult
 from heta_evaluation.comparison.spread import NORMAL, Surer, detectable, item_error, surer
 from heta_evaluation.metrics import METRICS
+from heta_evaluation.report.material import parts
 from heta_evaluation.report.paired import Paired, paired, turned
 from heta_evaluation.results import HUMAN_REFERENCE, ResultIndex
 
@@ -173,12 +174,12 @@ def _detectable(index: ResultIndex, pair: Pair, error: float | None) -> float | 
 def _recorded_parts(index: ResultIndex, pair: Pair) -> list[Part]:
     """Parts of the items that the run has figures of: both sides' figures, subtracted."""
     found = []
-    for variant in index.variants(pair.metric):
-        name, equals, value = variant.partition("=")
-        first, second = (index.get(pair.metric, side, variant) for side in (pair.first, pair.second))
-        if not equals or first is None or second is None or first.value is None or second.value is None:
-            continue
-        found.append(Part(f"{name} = {value}", first.value - second.value, None, None, min(first.n, second.n)))
+    for name, values in parts(index.variants(pair.metric)).items():
+        for value in values:
+            first, second = (index.get(pair.metric, side, f"{name}={value}") for side in (pair.first, pair.second))
+            if first is not None and second is not None and first.value is not None and second.value is not None:
+                difference = first.value - second.value
+                found.append(Part(f"{name} = {value}", difference, None, None, min(first.n, second.n)))
     return found
 
 

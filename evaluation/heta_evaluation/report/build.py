@@ -32,13 +32,14 @@ from heta_evaluation.report.sections import (
     answered_sheets,
     detectable_sheet,
     faithfulness_sheet,
-    further_variants,
+    further_figures,
     main_strata,
     pair_sheet,
     rater_sheet,
     strata_sheets,
     subject_sheet,
     verdict_sheet,
+    view_sheet,
 )
 from heta_evaluation.report.svg import WIDE, draw
 from heta_evaluation.results import EVALUATION, LABELS, ResultIndex
@@ -148,6 +149,7 @@ def render_page(report: Report, *, name: str) -> str:
         differences=pair_matrix(material),
         detectable=detectable_sheet(material),
         pairs=pair_sheet(material),
+        views=view_sheet(material),
         strata=strata,
         more_strata=more_strata,
         anchoring=anchoring_sheet(material),
@@ -161,7 +163,7 @@ def render_page(report: Report, *, name: str) -> str:
         subjects=subject_sheet(material),
         metrics=[METRICS.get(key) for key in METRICS],
         settings=report.settings,
-        further=further_variants(material),
+        further=further_figures(material),
         inputs=evaluation.config["inputs"] if evaluation else "",
     )
 

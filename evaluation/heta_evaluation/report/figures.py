@@ -92,10 +92,10 @@ def draw(plot: Forest, origin: Origin) -> "Figure":
         color = METHOD if method else BASELINE
         if one is not None and one.value is not None:
             if one.low is not None and one.high is not None:
-                axes.plot([one.low, one.high], [place, place], color=color, linewidth=1.6, zorder=2)
+                axes.plot([one.low, one.high], [place, place], color=color, linewidth=1.6, zorder=2, clip_on=False)
             axes.plot(
                 one.value, place, "o" if method else "s", color=color, markersize=5 if method else 4.5,
-                markerfacecolor=color if method else "white", zorder=3,
+                markerfacecolor=color if method else "white", zorder=3, clip_on=False,
             )  # fmt: skip
         axes.annotate(
             plot.text(row), (1.02, place), xycoords=("axes fraction", "data"), va="center",

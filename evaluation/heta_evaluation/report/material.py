@@ -16,6 +16,8 @@ HEADINGS = {
     "spearman": "Spearman",
     "dsa_minus_uniform": "DSA − uniform",
 }
+DIMENSIONS = ("source", "length", "position", "disagreement")
+"""By what items are parted, whatever else may come."""
 _STRATUM = re.compile(r"(?P<dimension>[a-z][a-z_ ]*)=(?P<value>.+)")
 
 
@@ -30,6 +32,18 @@ def stratum(variant: str) -> Stratum | None:
     """The part of the items that a variant is about; None for any other variant."""
     found = _STRATUM.fullmatch(variant)
     return Stratum(found["dimension"], found["value"]) if found else None
+
+
+def parts(variants: Iterable[str]) -> dict[str, dict[str, None]]:
+    """Dimension -> its values in order, of the variants that are parts of the items.
+
+    A name with `=` that stands alone, such as `scope=prompt`, is another way to look at all items and no part of them.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for variant in variants:
+        if part := stratum(variant):
+            found.setdefault(part.dimension, {})[part.value] = None
+    return {name: values for name, values in found.items() if name in DIMENSIONS or len(values) > 1}
 
 
 def heading(metric: str) -> str:
@@ -57,6 +71,8 @@ class Material:
     """Of faithfulness.jsonl, means only."""
     seconds: Mapping[str, float] | None = None
     """Subject name -> mean wall seconds an item."""
+    raters: Sequence[str] = ()
+    """Pseudonyms: subjects of agreement.jsonl that are single raters."""
 
     @cached_property
     def index(self) -> ResultIndex:
@@ -92,11 +108,12 @@ class Material:
     @cached_property
     def strata(self) -> dict[str, dict[str, None]]:
         """Dimension -> its values in the order of the records."""
-        found: dict[str, dict[str, None]] = {}
-        for one in self.figures:
-            if part := stratum(one.variant):
-                found.setdefault(part.dimension, {})[part.value] = None
-        return found
+        return parts(one.variant for one in self.figures)
+
+    def is_part(self, variant: str) -> bool:
+        """Whether a variant is about a part of the items."""
+        part = stratum(variant)
+        return part is not None and part.dimension in self.strata
 
 
 def ordered(metrics: Iterable[str]) -> list[str]:

@@ -41,6 +41,7 @@ def material_of(table: Table, results: Sequence[MetricResult], extras: Extras) -
         agreement=extras.agreement,
         faithfulness=extras.faithfulness,
         seconds=table.seconds,
+        raters=table.raters,
     )
 
 

@@ -93,8 +93,13 @@ def verdict_sheet(material: Material) -> Sheet:
     return replace(sheet, rows=(*sheet.rows, row))
 
 
+def _faithful(material: Material) -> list[str]:
+    """Metrics of faithfulness that have main figures."""
+    return ordered(one.metric for one in material.faithfulness if one.variant == "main" and one.subject != "items")
+
+
 def _main_faithfulness(material: Material) -> list[str]:
-    there = ordered(one.metric for one in material.faithfulness if one.variant == "main" and one.metric not in COUNTS)
+    there = _faithful(material)
     first = [metric for metric in _FAITHFUL if metric in there]
     return [*first, *(metric for metric in there if metric not in first)][:_SHOWN]
 
@@ -241,9 +246,8 @@ def strata_sheets(material: Material) -> list[Sheet]:
     """For each dimension (source, length, ...) and metric: methods by the parts of the items. Main metric first."""
     found = []
     for dimension, values in material.strata.items():
-        metrics = ordered(
-            one.metric for one in material.figures if (part := stratum(one.variant)) and part.dimension == dimension
-        )
+        variants = {f"{dimension}={value}" for value in values}
+        metrics = ordered(one.metric for one in material.figures if one.variant in variants)
         for metric in metrics:
             found.append(_stratum_sheet(material, dimension, list(values), metric))
     return known(found)
@@ -276,16 +280,18 @@ def _stratum_sheet(material: Material, dimension: str, values: Sequence[str], me
 
 def faithfulness_sheet(material: Material) -> Sheet | None:
     """Every metric of faithfulness and robustness that was computed."""
-    metrics = ordered(one.metric for one in material.faithfulness if one.variant == "main" and one.metric not in COUNTS)
+    metrics = _faithful(material)
     if not metrics:
         return None
     rows = list(_rows(material, lambda line: [material.faith.get(metric, line.subject.name) for metric in metrics]))
     # Controls that alignment has no line for: a random-weight copy, the raters' own labels.
-    others = dict.fromkeys(one.subject for one in material.faithfulness if one.subject not in material.by_name)
+    others = dict.fromkeys(
+        one.subject for one in material.faithfulness if one.subject not in material.by_name and one.variant == "main"
+    )
     for subject in others:
         cells: tuple[Cell, ...] = tuple(material.faith.get(metric, subject) for metric in metrics)
         if any(cells):
-            rows.append(SheetRow((subject, *cells), "baseline"))
+            rows.append(SheetRow(("raters’ labels" if subject == "labels" else subject, *cells), "baseline"))
     hint = " ".join(f"{heading(metric)}: {said}" for metric in metrics if (said := about(metric)))
     columns = (Heading(heading(metric), metric) for metric in metrics)
     return Sheet(
@@ -305,7 +311,7 @@ def agreement_sheet(material: Material) -> Sheet | None:
     records = [*material.agreement, *(one for metric in AGREEMENT for one in material.index.of(metric, "main"))]
     by_row: dict[tuple[str, str], dict[str, MetricResult]] = {}
     for one in records:
-        if one.item_id is None and one.metric not in COUNTS and not _of_rater(one):
+        if one.item_id is None and one.metric not in COUNTS and _rater(one, material) is None:
             by_row.setdefault((one.variant, one.subject), {}).setdefault(one.metric, one)
     metrics = _agreement_first(metric for row in by_row.values() for metric in row)
     rows = []
@@ -331,9 +337,12 @@ def _agreement_first(metrics: Iterable[str]) -> list[str]:
     return [*(metric for metric in AGREEMENT if metric in found), *(one for one in found if one not in AGREEMENT)]
 
 
-def _of_rater(one: MetricResult) -> bool:
+def _rater(one: MetricResult, material: Material) -> str | None:
+    """The rater that a record of agreement.jsonl is about: its subject, or its variant `rater=...`."""
     part = stratum(one.variant)
-    return part is not None and part.dimension == "rater"
+    if part is not None and part.dimension == "rater":
+        return part.value
+    return one.subject if one.subject in material.raters else None
 
 
 def rater_sheet(raters: Sequence[Mapping[str, Cell]], material: Material) -> Sheet:
@@ -342,11 +351,8 @@ def rater_sheet(raters: Sequence[Mapping[str, Cell]], material: Material) -> She
     `raters`: for each one `rater`, `kind`, `items`, `marked`, `seconds`, `with_others`; see `raters.RaterFacts`.
     """
     own: dict[str, dict[str, MetricResult]] = {}
-    names = {str(facts["rater"]) for facts in raters}
     for one in material.agreement:
-        part = stratum(one.variant)
-        name = part.value if part and part.dimension == "rater" else one.subject
-        if name in names and one.item_id is None:
+        if one.item_id is None and (name := _rater(one, material)) is not None:
             own.setdefault(name, {})[one.metric] = one
     metrics = list(dict.fromkeys(metric for found in own.values() for metric in found))
     rows = tuple(
@@ -381,15 +387,43 @@ def rater_sheet(raters: Sequence[Mapping[str, Cell]], material: Material) -> She
     )
 
 
-def further_variants(material: Material) -> list[str]:
-    """Variants of results.jsonl that no section shows, for a line that says so."""
-    shown = {"main", "held_out", "normalised", "difference", "rank", "detectable", "anchoring", "order_effect"}
-    variants = dict.fromkeys(one.variant for one in material.figures if one.metric not in COUNTS)
-    return [
-        variant
-        for variant in variants
-        if variant not in shown and stratum(variant) is None and not variant.startswith("answered by ")
-    ]
+_ELSEWHERE = ("main", "held_out", "normalised", "difference", "rank", "detectable", "anchoring", "order_effect")
+
+
+def _is_view(variant: str, material: Material) -> bool:
+    """Whether a variant is another way to look at all items, which no other section shows."""
+    return variant not in _ELSEWHERE and not variant.startswith("answered by ") and not material.is_part(variant)
+
+
+def view_sheet(material: Material) -> Sheet | None:
+    """The main metric with other choices: absolute scores, the whole prompt, without the answer's mention, ..."""
+    variants = [one for one in material.index.variants(MAIN) if _is_view(one, material)]
+    if not variants:
+        return None
+
+    def cells(line: Line) -> list[Cell]:
+        return [material.index.get(MAIN, line.subject.name, variant) for variant in ("main", *variants)]
+
+    names = (variant.replace("=", ": ").replace("_", " ") for variant in variants)
+    columns = (Heading(name, key) for name, key in zip(("main", *names), ("main", *variants), strict=True))
+    sheet = Sheet(
+        "views",
+        f"{heading(MAIN)} with other choices",
+        f"{heading(MAIN)} as in the verdict (main), and computed otherwise, by the variant’s name; 95 % intervals.",
+        headings("Method", *columns),
+        _rows(material, cells),
+    )
+    return without_empty_columns(sheet)
+
+
+def further_figures(material: Material) -> list[str]:
+    """Metrics with variants in results.jsonl that no section shows, for a line that says so."""
+    found = dict.fromkeys(
+        f"{one.metric} {one.variant}"
+        for one in material.figures
+        if one.metric not in (*COUNTS, MAIN) and _is_view(one.variant, material)
+    )
+    return list(found)
 
 
 def main_strata(sheets: Sequence[Sheet]) -> tuple[list[Sheet], list[Sheet]]:

@@ -24,6 +24,7 @@ from heta_evaluation.report.sections import (
     strata_sheets,
     subject_sheet,
     verdict_sheet,
+    view_sheet,
 )
 from heta_evaluation.report.sheets import Cell, Heading, Number, Origin, Sheet, SheetRow, known
 
@@ -46,6 +47,7 @@ def all_sheets(report: Report) -> list[Sheet]:
             rank_sheet(material),
             detectable_sheet(material),
             *strata_sheets(material),
+            view_sheet(material),
             anchoring_sheet(material),
             faithfulness_sheet(material),
             agreement_sheet(material),

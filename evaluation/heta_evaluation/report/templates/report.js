@@ -1,7 +1,7 @@
 "use strict";
 (async () => {
   const byId = (id) => document.getElementById(id);
-  const SVG = "http://www.w3.org/2000/svg";
+  const SVG = document.querySelector("svg").namespaceURI;
   const LINE = 22, LEVELS = 7, LONGEST = 13;
 
   // ---- what the page holds -------------------------------------------------------------------------------------
