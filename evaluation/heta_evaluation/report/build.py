@@ -18,6 +18,7 @@ from heta_data.workspace import Workspace
 from heta_evaluation.alignment.table import build_table
 from heta_evaluation.labels import select_labels
 from heta_evaluation.metrics import METRICS
+from heta_evaluation.report.agreement import AGREEMENT, agreement_sheet, rater_sheet
 from heta_evaluation.report.browser import pack_items
 from heta_evaluation.report.files import NOTHING_ELSE, Extras, read_extras, read_results, write_whole
 from heta_evaluation.report.matrix import pair_matrix
@@ -26,21 +27,15 @@ from heta_evaluation.report.plots import anchoring_plot, forest_plots, pair_plot
 from heta_evaluation.report.raters import rater_facts
 from heta_evaluation.report.report import Report, item_scores, material_of
 from heta_evaluation.report.sections import (
-    AGREEMENT,
-    agreement_sheet,
     anchoring_sheet,
     answered_sheets,
     detectable_sheet,
     faithfulness_sheet,
-    further_figures,
-    main_strata,
     pair_sheet,
-    rater_sheet,
-    strata_sheets,
     subject_sheet,
     verdict_sheet,
-    view_sheet,
 )
+from heta_evaluation.report.strata import further_figures, main_strata, strata_sheets, view_sheet
 from heta_evaluation.report.svg import WIDE, draw
 from heta_evaluation.results import EVALUATION, LABELS, ResultIndex
 from heta_evaluation.runner import Inputs, read_inputs

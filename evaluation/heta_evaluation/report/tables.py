@@ -10,23 +10,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from heta_data.records import MetricResult
+from heta_evaluation.report.agreement import agreement_sheet, rater_sheet
 from heta_evaluation.report.files import write_whole
 from heta_evaluation.report.report import Report
 from heta_evaluation.report.sections import (
-    agreement_sheet,
     anchoring_sheet,
     answered_sheets,
     detectable_sheet,
     faithfulness_sheet,
     pair_sheet,
     rank_sheet,
-    rater_sheet,
-    strata_sheets,
     subject_sheet,
     verdict_sheet,
-    view_sheet,
 )
 from heta_evaluation.report.sheets import Cell, Heading, Number, Origin, Sheet, SheetRow, known
+from heta_evaluation.report.strata import strata_sheets, view_sheet
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",

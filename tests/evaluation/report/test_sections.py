@@ -4,7 +4,7 @@ import pytest
 
 from heta_data.records import MetricResult
 from heta_evaluation.alignment.subjects import Subject, baseline
-from heta_evaluation.report import sections
+from heta_evaluation.report import agreement, sections, strata
 from heta_evaluation.report.material import Material, Stratum, stratum
 from heta_evaluation.report.matrix import pair_matrix
 from heta_evaluation.report.paired import paired, turned
@@ -63,15 +63,15 @@ def test_what_no_record_is_there_for_is_not_shown():
     bare = material()
     for make in (
         sections.pair_sheet, sections.rank_sheet, sections.detectable_sheet, sections.anchoring_sheet,
-        sections.faithfulness_sheet, sections.agreement_sheet, pair_matrix, rank_plot, anchoring_plot, pair_plot,
+        sections.faithfulness_sheet, agreement.agreement_sheet, pair_matrix, rank_plot, anchoring_plot, pair_plot,
     ):  # fmt: skip
         assert make(bare) is None, make
-    assert sections.strata_sheets(bare) == []
+    assert strata.strata_sheets(bare) == []
     assert stratum_plots(bare) == []
 
 
 def test_parts_of_the_items_are_columns():
-    found = sections.strata_sheets(
+    found = strata.strata_sheets(
         material(
             record(A, 0.4, "source=x", n=4),
             record(B, 0.5, "source=x", n=4),
@@ -89,7 +89,7 @@ def test_parts_of_the_items_are_columns():
     assert [[getattr(cell, "value", cell) for cell in row.cells] for row in found[0].rows] == [
         ["b", 0.5, None], ["a", 0.4, 0.6],
     ]  # fmt: skip
-    first, others = sections.main_strata(found)
+    first, others = strata.main_strata(found)
     assert [one.id for one in others] == ["strata-source-spearman"]
     assert len(first) == 2
 
@@ -176,13 +176,13 @@ def test_agreement_by_part_and_by_rater():
         record("r2", 0.7, metric="loo_alpha"),
     ]
     found = material(*over, agreement=extra, raters=("r1", "r2", "r3"))
-    sheet = sections.agreement_sheet(found)
+    sheet = agreement.agreement_sheet(found)
     assert [row.cells[0] for row in sheet.rows] == ["all", "source: x"]
     raters = [
         {"rater": name, "kind": "human", "items": "3", "marked": "8 %", "seconds": "20", "with_others": "0.5"}
         for name in ("r1", "r2", "r3")
     ]
-    per_rater = sections.rater_sheet(raters, found)
+    per_rater = agreement.rater_sheet(raters, found)
     assert [getattr(row.cells[-1], "value", None) for row in per_rater.rows] == [0.6, 0.7, None]
 
 
@@ -195,10 +195,10 @@ def test_other_choices_are_columns_and_parts_are_not():
         record(A, 0.4, "arm=assisted"),
         record(A, 0.1, "fisher_z", metric="spearman"),
     )
-    assert [one.name for one in sections.view_sheet(found).headings] == ["Method", "main", "abs", "scope: prompt"]
+    assert [one.name for one in strata.view_sheet(found).headings] == ["Method", "main", "abs", "scope: prompt"]
     assert found.strata == {"source": {"x": None}, "arm": {"blind": None, "assisted": None}}
-    assert sections.further_figures(found) == ["spearman fisher_z"]
-    assert sections.view_sheet(material()) is None
+    assert strata.further_figures(found) == ["spearman fisher_z"]
+    assert strata.view_sheet(material()) is None
 
 
 def test_every_plot_is_made_of_what_is_there():
