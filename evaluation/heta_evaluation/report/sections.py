@@ -102,9 +102,9 @@ def answered_sheets(material: Material) -> list[tuple[MetricResult, Sheet]]:
         sheet = Sheet(
             f"answered-{number}",
             f"Only items that {answered.subject} answers",
-            f"The same figures over the {answered.value:.0f} of {answered.n} items whose answer {answered.subject} gives "
-            "by itself. An attribution of an answer that the model would not give explains little. Whether it also fails "
-            "without the evidence is not tested here.",
+            f"The same figures over the {answered.value:.0f} of {answered.n} items whose answer "
+            f"{answered.subject} gives by itself. An attribution of an answer that the model would not give explains "
+            "little. Whether it also fails without the evidence is not tested here.",
             headings("Method", *(Heading(heading(metric), metric) for metric in COLUMNS)),
             method_rows(material, cells),
         )
