@@ -135,7 +135,7 @@ def _surer(answer: Answer) -> list[str]:
     ]
     if answer.better is None and found.items_needed is not None and found.items_needed > answer.difference.n:
         said.append(
-            f"    With about {found.items_needed:,} items the interval would leave 0 out, if the difference stays"
+            f"    If the difference stays, its own interval leaves 0 out from some {found.items_needed:,} items on"
         )
     if answer.better is None and found.items_needed is None:
         said.append("    No number of items alone would settle it at this difference: more raters would have to")

@@ -32,6 +32,7 @@ from heta_evaluation.report.sections import (
     detectable_sheet,
     faithfulness_sheet,
     pair_sheet,
+    reference_sheet,
     subject_sheet,
     verdict_sheet,
 )
@@ -137,6 +138,7 @@ def render_page(report: Report, *, name: str) -> str:
         verdict=verdict([line.subject for line in material.lines], index),
         notes=notes(index),
         sheet=verdict_sheet(material),
+        beside=reference_sheet(material),
         answered=answered_sheets(material),
         plots=[draw(plots[0], WIDE), *(draw(plot) for plot in plots[1:])],
         best=draw(best) if best else None,

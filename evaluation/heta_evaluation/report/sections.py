@@ -29,6 +29,7 @@ def verdict_sheet(material: Material) -> Sheet:
     """Alignment, rank, order effect, faithfulness and cost of every method and baseline."""
     index = material.index
     faithful = _main_faithfulness(material)
+    twins = any(line.order_effect for line in material.lines)
 
     def cells(line: Line) -> list[Cell]:
         name, main = line.subject.name, line.figures.get(MAIN)
@@ -63,9 +64,9 @@ def verdict_sheet(material: Material) -> Sheet:
             Heading("s / item", "seconds_an_item"),
         ),
         method_rows(material, cells),
-        "Outside: share of a method’s mass on text that raters cannot mark. Order effect: DSA with the evidence last "
-        "minus first; 0 does not care. s / item: what a method takes alone; passes that several methods share count "
-        "for each of them.",
+        "Outside: share of a method’s mass on text that raters cannot mark. "
+        + ("Order effect: DSA with the evidence last minus first; 0 does not care. " if twins else "")
+        + "s / item: what a method takes alone; passes that several methods share count for each of them.",
     )
     sheet = without_empty_columns(sheet)
     if reference is None:
@@ -86,6 +87,26 @@ def _main_faithfulness(material: Material) -> list[str]:
     there = _faithful(material)
     first = [metric for metric in _FAITHFUL if metric in there]
     return [*first, *(metric for metric in there if metric not in first)][:_SHOWN]
+
+
+def reference_sheet(material: Material) -> Sheet | None:
+    """What share of the other raters' figures each method reaches, plain and corrected for chance."""
+    variants = {"normalised": "of crowd", "chance_corrected": "corrected for chance"}
+    metrics = material.metrics_of("normalised")
+    columns = [(metric, variant) for metric in metrics for variant in variants]
+
+    def cells(line: Line) -> list[Cell]:
+        return [material.index.get(metric, line.subject.name, variant) for metric, variant in columns]
+
+    sheet = Sheet(
+        "of-crowd",
+        "Beside the other raters",
+        "Against one rater at a time, all on the same raters and items: method / other raters (of crowd), and "
+        "(method - random) / (other raters - random) (corrected for chance).",
+        headings("Method", *(Heading(f"{heading(one)}, {variants[kind]}", f"{one}_{kind}") for one, kind in columns)),
+        method_rows(material, cells),
+    )
+    return without_empty_columns(sheet) if sheet.rows else None
 
 
 def answered_sheets(material: Material) -> list[tuple[MetricResult, Sheet]]:

@@ -52,7 +52,11 @@ def main_strata(sheets: Sequence[Sheet]) -> tuple[list[Sheet], list[Sheet]]:
     return (first, [one for one in sheets if one not in first]) if first else (list(sheets), [])
 
 
-_ELSEWHERE = ("main", "held_out", "normalised", "difference", "rank", "detectable", "anchoring", "order_effect")
+_ELSEWHERE = (
+    *("main", "held_out", "normalised", "chance_corrected", "difference", "rank", "detectable", "anchoring"),
+    "order_effect",
+)
+"""Variants that other sheets show."""
 
 
 def _is_view(variant: str, material: Material) -> bool:

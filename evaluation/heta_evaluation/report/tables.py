@@ -20,6 +20,7 @@ from heta_evaluation.report.sections import (
     faithfulness_sheet,
     pair_sheet,
     rank_sheet,
+    reference_sheet,
     subject_sheet,
     verdict_sheet,
 )
@@ -40,6 +41,7 @@ def all_sheets(report: Report) -> list[Sheet]:
     return known(
         [
             verdict_sheet(material),
+            reference_sheet(material),
             *(sheet for _, sheet in answered_sheets(material)),
             *(pair_sheet(material, metric) for metric in metrics),
             rank_sheet(material),
