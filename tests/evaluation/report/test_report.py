@@ -120,12 +120,12 @@ def test_simulated_labels_cannot_be_missed(page):
     found = outline(page)
     assert 'class="banners" role="alert"' in page
     assert "<title>SIMULATED LABELS" in page
-    # held out, four metrics, and the best method against the others
-    assert len(found.captions) == 6
+    # held out, four metrics, and the best method against the others at least
+    assert len(found.captions) == page.count("<figure") >= 6
     assert all("SIMULATED LABELS" in caption for caption in found.captions)
-    # tables: verdict, answered items, differences, raters, methods
+    # tables: verdict, beside the other raters, answered items, differences, raters, methods at least
     captions = re.findall(r'<p class="caption".*?</p>', page, flags=re.S)
-    assert len(captions) == 5
+    assert len(captions) == page.count("<table") >= 6
     assert all("SIMULATED LABELS" in caption for caption in captions)
     assert all("Labels: simulated raters, blind arm." in caption for caption in captions)
 
