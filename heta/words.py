@@ -5,7 +5,6 @@ grapheme cluster is a word of its own, because those scripts put no blanks betwe
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -106,40 +105,22 @@ def project(
     Returns:
         `[unit]`, NaN-free; a unit that no scored span overlaps gets the lowest score there is (0 if all are above).
     """
-    starts, ends = _stripped(text, np.asarray(spans, dtype=np.int64).reshape(-1, 2)[scored])
-    values = scores[scored]
+    bare = np.array([_strip(text, span) for span in spans], dtype=np.int64).reshape(-1, 2)[scored]
+    starts, ends, values = bare[:, 0], bare[:, 1], scores[scored]
     result = np.full(len(units), min(0.0, float(values.min(initial=0.0))))
     if (starts[1:] < starts[:-1]).any() or (ends[1:] < ends[:-1]).any():
         hits = [values[(starts < unit.end) & (unit.start < ends)].tolist() for unit in units]
     else:
-        wanted = np.asarray(units, dtype=np.int64).reshape(-1, 2)
-        first = np.searchsorted(ends, wanted[:, 0], side="right")
-        last = np.searchsorted(starts, wanted[:, 1], side="left")
-        alone = last - first == 1  # of one score every rule makes that score
-        result[alone] = values[first[alone]]
-        bounds = zip(first.tolist(), last.tolist(), alone.tolist(), strict=True)
-        hits = [[] if one else values[begin:end].tolist() for begin, end, one in bounds]
+        first = np.searchsorted(ends, [unit.start for unit in units], side="right")
+        last = np.searchsorted(starts, [unit.end for unit in units], side="left")
+        hits = [values[begin:end].tolist() for begin, end in zip(first.tolist(), last.tolist(), strict=True)]
     for index, found in enumerate(hits):
         if found:
             result[index] = _RULES[rule](found)
     return result
 
 
-def _stripped(text: str, spans: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Starts and ends of spans `[pos, 2]` less the white space at both ends; nothing but white space ends empty."""
-    ahead, behind = _around_blanks(text)
-    starts = np.minimum(ahead[spans[:, 0]], spans[:, 1])
-    return starts, np.maximum(starts, behind[spans[:, 1]])
-
-
-@lru_cache(maxsize=4)
-def _around_blanks(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each position, where the next character that is no white space begins, and where the last one ended.
-
-    Many methods score one text, one after the other.
-    """
-    solid = np.fromiter((not character.isspace() for character in text), dtype=np.bool_, count=len(text))
-    places = np.arange(len(text) + 1)
-    following = np.where(np.append(solid, True), places, len(text))
-    before = np.where(np.append(False, solid), places, 0)
-    return np.minimum.accumulate(following[::-1])[::-1], np.maximum.accumulate(before)
+def _strip(text: str, span: Span) -> Span:
+    piece = text[span.start : span.end]
+    start = span.start + len(piece) - len(piece.lstrip())
+    return Span(start, max(start, span.start + len(piece.rstrip())))
