@@ -12,13 +12,14 @@ from markupsafe import Markup
 
 from heta.errors import InputError
 from heta_data.errors import IntegrityError
+from heta_data.inputs import inputs_fingerprint
 from heta_data.options import folder_flag
 from heta_data.records import MetricResult
 from heta_data.workspace import Workspace
 from heta_evaluation.alignment.table import build_table
 from heta_evaluation.labels import select_labels
 from heta_evaluation.metrics import METRICS
-from heta_evaluation.report.agreement import AGREEMENT, agreement_sheet, rater_sheet
+from heta_evaluation.report.agreement import AGREEMENT, agreement_sheet, rater_pair_sheet, rater_sheet
 from heta_evaluation.report.browser import pack_items
 from heta_evaluation.report.files import NOTHING_ELSE, Extras, read_extras, read_results, write_whole
 from heta_evaluation.report.matrix import pair_matrix
@@ -105,6 +106,7 @@ def assemble(results: Sequence[MetricResult], inputs: Inputs, extras: Extras = N
             "results.jsonl was computed from other items, labels or attributions than are there now: "
             "run heta evaluate run again"
         )
+    _check_agreement(extras, inputs)
     settings = EvaluateSettings.model_validate(evaluation.config["settings"])
     selection = select_labels(inputs.items, inputs.labels, settings)
     table = build_table(inputs.items, selection, inputs.attributions, rule=settings.rule)
@@ -115,6 +117,16 @@ def assemble(results: Sequence[MetricResult], inputs: Inputs, extras: Extras = N
         rater_facts(table, selection.by_item),
         settings,
     )
+
+
+def _check_agreement(extras: Extras, inputs: Inputs) -> None:
+    """Refuse figures of agreement that belong to other items or labels, where they say what they belong to."""
+    first = next((one for one in extras.agreement if one.metric == EVALUATION and "inputs" in one.config), None)
+    if first is not None and first.config["inputs"] != inputs_fingerprint(inputs.items, inputs.labels, ()):
+        raise IntegrityError(
+            "agreement.jsonl was computed from other items or labels than are there now: "
+            "run heta evaluate agreement again, or delete it"
+        )
 
 
 def render_page(report: Report, *, name: str) -> str:
@@ -156,6 +168,7 @@ def render_page(report: Report, *, name: str) -> str:
         agreement=agreement_sheet(material),
         labels=[one for variant in ("used", *report.table.left_out) if (one := index.get(LABELS, "raters", variant))],
         raters=rater_sheet(facts, material),
+        rater_pairs=rater_pair_sheet(material),
         items=pack_items(report.table, report.scores, seed=report.settings.seed),
         subjects=subject_sheet(material),
         metrics=[METRICS.get(key) for key in METRICS],

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from heta_data.records import MetricResult
-from heta_evaluation.report.agreement import agreement_sheet, rater_sheet
+from heta_evaluation.report.agreement import agreement_sheet, rater_pair_sheet, rater_sheet
 from heta_evaluation.report.files import write_whole
 from heta_evaluation.report.report import Report
 from heta_evaluation.report.sections import (
@@ -51,6 +51,7 @@ def all_sheets(report: Report) -> list[Sheet]:
             anchoring_sheet(material),
             faithfulness_sheet(material),
             agreement_sheet(material),
+            rater_pair_sheet(material),
             rater_sheet([one.cells() for one in report.raters], material),
             subject_sheet(material),
         ]

@@ -14,8 +14,9 @@ from helpers.extra_results import add_extra_results
 from heta.cli import cli
 from heta.errors import InputError, MissingDependency
 from heta_data.errors import IntegrityError
+from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import read_records, write_records
-from heta_data.records import Item
+from heta_data.records import Item, MetricResult, TokenLabels
 from heta_evaluation.report import build_report
 from heta_evaluation.runner import evaluate
 from heta_evaluation.summary import banners
@@ -197,6 +198,22 @@ def test_stale_results_are_refused(tmp_path):
     with pytest.raises(IntegrityError, match="run heta evaluate run again"):
         build_report(workspace)
     assert not workspace.report.exists()
+
+
+def test_agreement_of_other_labels_is_refused(tmp_path):
+    items = make_items()
+    workspace = make_folder(tmp_path, items=items)
+    evaluate(workspace, kinds=("simulated",), draws=100)
+    first = MetricResult(
+        metric="evaluation", subject="items", value=6.0, n=6, config={"inputs": inputs_fingerprint(items, (), ())}
+    )
+    write_records(tmp_path / "agreement.jsonl", [first])
+    with pytest.raises(IntegrityError, match="run heta evaluate agreement again"):
+        build_report(workspace)
+    labels = list(read_records(workspace.labels, TokenLabels))
+    right = {"inputs": inputs_fingerprint(items, labels, ())}
+    write_records(tmp_path / "agreement.jsonl", [first.model_copy(update={"config": right})])
+    build_report(workspace)
 
 
 def test_settings_that_the_run_did_not_have_are_said_in_one_line(tmp_path, caplog):

@@ -178,10 +178,31 @@ def test_agreement_by_part_and_by_rater():
     found = material(*over, agreement=extra, raters=("r1", "r2", "r3"))
     sheet = agreement.agreement_sheet(found)
     assert [row.cells[0] for row in sheet.rows] == ["all", "source: x"]
+    pairs = agreement.rater_pair_sheet(material(agreement=[record("r1 & r2", 0.3, metric="cohen_kappa")]))
+    assert [row.cells[:2] for row in pairs.rows] == [("r1", "r2")]
+    assert agreement.rater_pair_sheet(found) is None
     raters = [
         {"rater": name, "kind": "human", "items": "3", "marked": "8 %", "seconds": "20", "with_others": "0.5"}
         for name in ("r1", "r2", "r3")
     ]
+    whole = agreement.rater_sheet(
+        raters,
+        material(
+            raters=("r1",),
+            agreement=[
+                record("r1", 0.4, "leave_one_out", metric="krippendorff_alpha"),
+                record("r1", -0.1, "leave_one_out_change", metric="krippendorff_alpha"),
+                record("r1", 0.5, "with_others", metric="pairwise_f1"),
+                record("r1", 0.1, metric="prevalence"),
+            ],
+        ),
+    )
+    assert [one.name for one in whole.headings][5:] == [
+        "krippendorff alpha, leave one out",
+        "krippendorff alpha, leave one out change",
+        "pairwise f1, with others",
+    ]
+    assert whole.headings[6].sign
     per_rater = agreement.rater_sheet(raters, found)
     assert [getattr(row.cells[-1], "value", None) for row in per_rater.rows] == [0.6, 0.7, None]
 
