@@ -151,3 +151,7 @@ class ResultIndex:
     def of(self, metric: str, variant: str) -> list[MetricResult]:
         """All subjects' results of a metric and variant, in order."""
         return [one for key, one in self._found.items() if key[:2] == (metric, variant)]
+
+    def all(self) -> list[MetricResult]:
+        """Every figure over all items, in order."""
+        return list(self._found.values())
