@@ -13,8 +13,8 @@ Array = NDArray[np.float64]
 def transport_distance(p: Array, q: Array, cost: Array) -> float:
     """The least cost of turning `p` into `q`, sum of mass moved times `cost` from where to where.
 
-    Between 0 and the largest cost; solved as a linear program (Kantorovich), to a millionth of what moves. What both have stays where it is,
-    which is optimal because `cost` is a metric, so that only surpluses are moved to deficits.
+    Between 0 and the largest cost; solved as a linear program (Kantorovich), to a millionth of what moves. What both have
+    stays where it is, which is optimal because `cost` is a metric, so that only surpluses are moved to deficits.
 
     Args:
         p: `[point]`, >= 0, sums to 1.
@@ -31,6 +31,8 @@ def transport_distance(p: Array, q: Array, cost: Array) -> float:
     # The solver's tolerance is absolute, so what moves is scaled to 1; a billionth of it is nothing.
     share = difference / moved
     here, there = np.flatnonzero(share > 1e-9), np.flatnonzero(share < -1e-9)
+    if not len(here) or not len(there):  # rounding of the two sums to 1, and nothing else
+        return 0.0
     surplus, deficit = share[here] / share[here].sum(), share[there] / share[there].sum()
     many, few = len(here), len(there)
     rows = np.concatenate([np.repeat(np.arange(many), few), many + np.tile(np.arange(few), many)])
@@ -47,8 +49,11 @@ def transport_distance(p: Array, q: Array, cost: Array) -> float:
 
 
 def angular_distance(vectors: Array) -> Array:
-    """Angles between vectors over pi, `[point, point]` in [0, 1]: a metric. From `[point, d]`, none of them 0."""
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    """Angles between vectors over pi, `[point, point]` in [0, 1]: a metric. From `[point, d]`.
+
+    A vector of zeros, as some padding tokens have, stands at a right angle to all others: 0.5.
+    """
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-300)
     angles = np.arccos(np.clip(unit @ unit.T, -1.0, 1.0)) / np.pi
     np.fill_diagonal(angles, 0.0)
     return np.asarray((angles + angles.T) / 2)

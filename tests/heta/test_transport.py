@@ -75,3 +75,4 @@ def test_angles() -> None:
     np.testing.assert_allclose(found[0], [0, 0.5, 1, 0.25], atol=1e-12)
     assert (np.diagonal(found) == 0).all()
     np.testing.assert_array_equal(found, found.T)
+    np.testing.assert_allclose(angular_distance(np.array([[0.0, 0], [0, 2]])), [[0, 0.5], [0.5, 0]])
