@@ -194,7 +194,7 @@ def test_random_draws_anew_for_every_prompt_and_seed() -> None:
         ("heta", {"curvature": "two_pass"}, "'exact', 'one_pass'"),
         ("kl", {"seed": 1}, "no option 'seed'"),
         ("leave_one_out", {"unit": "line"}, "'token', 'word' or 'sentence'"),
-        ("gradient_x_input", {"mask": "zero"}, "it has no options"),
+        ("answer_match", {"mask": "zero"}, "it has no options"),
     ],
 )
 def test_options_that_cannot_apply(name: str, options: dict[str, Any], message: str) -> None:
