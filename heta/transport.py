@@ -13,8 +13,8 @@ Array = NDArray[np.float64]
 def transport_distance(p: Array, q: Array, cost: Array) -> float:
     """The least cost of turning `p` into `q`, sum of mass moved times `cost` from where to where.
 
-    Between 0 and the largest cost; solved as a linear program (Kantorovich), to a millionth of what moves. What both have
-    stays where it is, which is optimal because `cost` is a metric, so that only surpluses are moved to deficits.
+    Between 0 and the largest cost; solved as a linear program (Kantorovich), to a millionth of what moves. What both
+    have stays where it is, which is optimal because `cost` is a metric: only surpluses are moved to deficits.
 
     Args:
         p: `[point]`, >= 0, sums to 1.
