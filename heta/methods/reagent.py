@@ -187,8 +187,8 @@ def _note(runs: list[_Ended], shares: Array, options: ReagentOptions) -> str:
     steps = np.array([run.steps for run in runs])
     enough = np.array([run.enough for run in runs])
     note = (
-        f"in {enough.sum()} of {enough.size} searches the {options.keep} most important units sufficed; {steps.min()} to"
-        f" {steps.max()} steps taken, at most {options.steps}"
+        f"in {enough.sum()} of {enough.size} searches the {options.keep} most important units sufficed;"
+        f" {steps.min()} to {steps.max()} steps taken, at most {options.steps}"
     )
     if len(runs) < 2:
         return f"{note}; one run: its sampling error is not known"
