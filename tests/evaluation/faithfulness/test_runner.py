@@ -12,17 +12,37 @@ from typing import Any
 import pytest
 
 import heta
-from helpers.sample_records import make_item, make_labels
+from helpers.sample_records import make_labels
 from helpers.saved_model import save_tiny_model
 from heta.errors import ConfigError, InputError, UnknownName
 from heta_data.attribute import run_attributions
+from heta_data.compose import compose_item
 from heta_data.errors import IntegrityError
 from heta_data.jsonl import read_records, write_records
-from heta_data.records import AttributionRecord, Item, MetricResult
+from heta_data.records import AttributionRecord, Item, MetricResult, Rights, item_id
 from heta_data.workspace import Workspace
 from heta_evaluation.faithfulness.runner import Faithfulness, measure
 
-ITEMS = [make_item(number) for number in range(1, 4)]
+
+def short_item(number: int) -> Item:
+    """An item without worked examples: the tiny model's tokens are bytes."""
+    return compose_item(
+        source="sample",
+        source_id=f"row-{number}",
+        group=f"group-{number}",
+        split="test",
+        language="en",
+        evidence=f"Lamp number {number} on the pier is violet.",
+        distractor="Tea is warm.",
+        question="Which colour?",
+        answer="violet",
+        evidence_first=number % 2 == 0,
+        rights=[Rights(field="evidence", licence="CC-BY-4.0", source="test")],
+        examples="",
+    )
+
+
+ITEMS = [short_item(number) for number in range(1, 4)]
 QUICK: dict[str, Any] = {
     "metrics": ("soft_nc", "comprehensiveness", "lds"),
     "ablations": 8,
@@ -195,19 +215,23 @@ def test_an_attribution_that_changed_is_not_taken_for_the_one_that_was_measured(
         measure(workspace, loaded=model, **QUICK)
 
 
+def test_an_attribution_of_no_item_is_refused(workspace: Workspace, model: heta.LoadedModel) -> None:
+    write_records(workspace.items, ITEMS[:2])
+    with pytest.raises(IntegrityError, match=f"of item {ITEMS[2].id}: no such item in items.jsonl"):
+        measure(workspace, loaded=model, **QUICK)
+
+
 def test_an_item_that_fails_is_named_and_the_others_go_on(workspace: Workspace, model: heta.LoadedModel) -> None:
     long = ITEMS[1].model_dump(mode="json")
     long["prompt"] += " very" * 100
-    from heta_data.records import item_id
-
     broken = Item.model_validate({**long, "id": item_id(long)})
-    write_records(workspace.items, [ITEMS[0], broken])
+    write_records(workspace.items, [*ITEMS, broken])
     found = measure(workspace, loaded=model, **QUICK)
     assert {(failure.item, failure.row) for failure in found.failures} == {(broken.id, "sample:row-2")}
     assert len(found.failures) == 6
     assert "the window of tiny is 400" in found.failures[0].reason
     (mean,) = [one for one in found.results if (one.metric, one.variant, one.subject) == ("lds", "main", "random")]
-    assert mean.n == 1
+    assert mean.n == 3
 
 
 def test_other_models_records_are_no_rows_and_that_is_said(workspace: Workspace, tmp_path: Path) -> None:
