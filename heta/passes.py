@@ -115,10 +115,21 @@ def suffix_logits(model: LoadedModel, base: BasePass, start: int, suffix: Tensor
 
     Where `removed` positions are left out of the suffix, those behind them move up, the ones that are read among them.
     """
+    with shared_mask(model):
+        return read_logits(model, suffix, _prefix(base, start), [at - removed - start for at in base.read])
+
+
+def block_logits(model: LoadedModel, base: BasePass, start: int, stop: int) -> Tensor:
+    """The model's own logits at the positions from `start` to before `stop`, `[pos, vocab]`."""
+    with shared_mask(model):
+        logits = read_logits(model, base.embeddings[:, start:stop], _prefix(base, start), range(stop - start))
+    return logits[0]
+
+
+def _prefix(base: BasePass, start: int) -> DynamicCache:
     cache = DynamicCache()
     cache.layers = [_Prefix(keys[:, :, :start], values[:, :, :start]) for keys, values in base.keys_values]
-    with shared_mask(model):
-        return read_logits(model, suffix, cache, [position - removed - start for position in base.read])
+    return cache
 
 
 class _Prefix(DynamicLayer):  # type: ignore[misc]

@@ -1,8 +1,9 @@
 """The working folder of one benchmark: where each file lies, its settings, and its lock.
 
 my-benchmark/  heta.toml  items.jsonl  attributions/<model>/<method>-<config8>.jsonl  campaign.sqlite
-labels.jsonl  opinions.jsonl  gold.jsonl  results.jsonl  report.html  studio/  releases/<version>/
-faithfulness/<model>/<subject>-<settings8>.jsonl  faithfulness.jsonl
+labels.jsonl  opinions.jsonl  judgments.jsonl  judge.sqlite  campaign_gold.jsonl  gold.jsonl  agreement.jsonl
+results.jsonl  report.html  faithfulness/<model>/<subject>-<settings8>.jsonl  faithfulness.jsonl  studio/
+releases/<version>/
 """
 
 import os
@@ -19,7 +20,7 @@ from heta.errors import ConfigError, suggest
 from heta_data.errors import FolderBusy
 from heta_data.record_base import content_hash
 
-TABLES = ("attribute", "campaign", "evaluate", "faithfulness", "release")
+TABLES = ("attribute", "campaign", "evaluate", "faithfulness", "judge", "release")
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -50,7 +51,11 @@ class Workspace:
         self.labels = self.root / "labels.jsonl"
         self.quarantine = self.root / "quarantine.jsonl"
         self.opinions = self.root / "opinions.jsonl"
+        self.judgments = self.root / "judgments.jsonl"
+        self.judge_ledger = self.root / "judge.sqlite"
         self.gold = self.root / "gold.jsonl"
+        self.campaign_gold = self.root / "campaign_gold.jsonl"
+        self.agreement = self.root / "agreement.jsonl"
         self.results = self.root / "results.jsonl"
         self.report = self.root / "report.html"
         self.faithfulness = self.root / "faithfulness"

@@ -14,6 +14,7 @@ from heta_evaluation.faithfulness.subjects import Source
 from heta_evaluation.metrics.base import BoolArray, FloatArray
 from heta_evaluation.statistics.bootstrap import Cells, Design, Draws, crossed_bootstrap
 from heta_evaluation.statistics.intervals import Interval, shifted_intervals
+from heta_evaluation.statistics.spread import few_groups
 
 FAITHFULNESS = "faithfulness"
 """Name of the first result: how many items, with the settings behind all others."""
@@ -188,8 +189,9 @@ def _log_ratio(run: Run, column: _Column, draws: Draws, number: int) -> MetricRe
         pair = draws.means[:, number : number + 2]
         valid = draws.valid[:, number] & (pair > 0).all(axis=1)
         logs = np.log(np.where(valid[:, None], pair, 1.0))
-        if draws.intervals:
-            (ends,) = shifted_intervals((logs[:, :1] - logs[:, 1:]), valid[:, None], np.asarray([value]))
+        if (groups := float(draws.groups[number])) > 1:
+            differences = logs[:, :1] - logs[:, 1:]
+            (ends,) = shifted_intervals(differences, valid[:, None], np.asarray([value]), stretch=few_groups(groups))
     return MetricResult(
         metric=column.metric.name,
         variant=LOG_RATIO,
