@@ -46,6 +46,10 @@ class AttentionLayer:
     weights: Callable[[], Tensor]
     """Attention weights `[head, query, key]`, computed anew at each call and free to be changed. With an attention
     sink a row sums to less than 1."""
+    values: Tensor
+    """What each head sums, `[head, pos, d_head]`."""
+    projection: torch.nn.Module
+    """What the heads' sums go through, side by side."""
 
 
 @dataclass
@@ -164,7 +168,8 @@ def _attention(
                 f"{_REMEDY}"
             )
         index = len(capture.layers)
-        capture.layers.append(AttentionLayer(value_norms(projection, value[0]), lambda: weights()[0]))
+        norms = value_norms(projection, value[0])
+        capture.layers.append(AttentionLayer(norms, lambda: weights()[0], value[0], projection))
 
         def verify(_: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
             handle.remove()
@@ -228,7 +233,7 @@ def _watch(
         _same(type(attention).__name__, entered[0], (weights[0] @ value).transpose(0, 1))
         return weights[0]
 
-    capture.layers.append(AttentionLayer(value_norms(projection, value), again))
+    capture.layers.append(AttentionLayer(value_norms(projection, value), again, value, projection))
     # Each time its weights are asked for, that is.
     capture.verified.add(index)
 

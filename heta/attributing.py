@@ -22,6 +22,11 @@ def attribute(prepared: "Prepared", method: Method) -> Attribution:
     """See `Prepared.attribute`."""
     if method.needs_model and prepared.model is None:
         raise ConfigError(f"method {method.name!r} needs a model; give one to prepare()")
+    if not method.contrastive and prepared.choice.foil is not None:
+        raise ConfigError(
+            f"method {method.name!r} reads what is the same for the target and the foil {prepared.choice.foil!r}; leave"
+            " the foil out, or take a method that follows the prediction, such as kl or gradient_x_input"
+        )
     if method.unit == "word":
         prepared.check_words()
     model = prepared.model if method.needs_model else None
@@ -46,7 +51,7 @@ def attribute(prepared: "Prepared", method: Method) -> Attribution:
         model=None if model is None else model.identity,
         unit=method.unit,
         prompt=prepared.prompt,
-        spans=prepared.encoding.spans if by_token else prepared.words,
+        spans=prepared.unit_spans(method.unit),
         scored=_scored(prepared, method),
         scores=_total(scores),
         target=target,
@@ -90,7 +95,7 @@ def _scored(prepared: "Prepared", method: Method) -> NDArray[np.bool_]:
     if not method.needs_model:
         return prepared.words_scored
     # A word whose tokens are all unscored, e.g. the first one without a BOS token, has no score either.
-    return np.array([bool(positions) for positions in prepared.unit_positions("word")], dtype=np.bool_)
+    return np.array([bool(positions) for positions in prepared.unit_positions(method.unit)], dtype=np.bool_)
 
 
 def _total(values: Array) -> Array:
@@ -101,7 +106,7 @@ def _total(values: Array) -> Array:
 def _check(prepared: "Prepared", method: Method, name: str, values: Array) -> None:
     bad = np.flatnonzero(~np.isfinite(_total(values)))
     if len(bad):
-        spans = prepared.encoding.spans if method.unit == "token" else prepared.words
+        spans = prepared.unit_spans(method.unit)
         start, end = spans[int(bad[0])]
         dtype = "no model" if prepared.model is None else str(prepared.model.dtype)
         raise NumericalError(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Unit = Literal["token", "word"]
+Unit = Literal["token", "word", "sentence"]
 TargetPolicy = Literal["answer", "first", "each", "model"]
 
 

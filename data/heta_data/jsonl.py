@@ -29,6 +29,7 @@ _REMEDIES = {
     "(imported ones: delete the file, import again)",
     "token_labels": "delete this line, then `heta campaign pull` fetches it again (imported ones: import again)",
     "opinion": "delete this line, then `heta campaign opinions` fetches it again",
+    "judgment": "run `heta judge run` again, it writes the file anew from judge.sqlite, without asking again",
     "gold_labels": _EVALUATE,
     "metric_result": _EVALUATE,
 }

@@ -144,7 +144,7 @@ class AttributionRecord(Record):
     """`none` for methods that use no model, and then revision and tokenizer too."""
     model_revision: str
     tokenizer: str
-    unit: Literal["token", "word"]
+    unit: Literal["token", "word", "sentence"]
     starts: tuple[int, ...]
     ends: tuple[int, ...]
     token_ids: tuple[int, ...] | None

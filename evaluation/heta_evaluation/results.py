@@ -14,6 +14,8 @@ from heta_evaluation.statistics.intervals import Interval
 
 HUMAN_REFERENCE = "human reference"
 EVALUATION, LABELS, ANSWERED = "evaluation", "labels", "items_answered"
+INTERVAL = "percentile less bias, for few groups and raters"
+"""How intervals are made; see `statistics.spread`."""
 COUNTS = (EVALUATION, LABELS, ANSWERED)
 """Names of results that are plain counts and therefore no registered metrics."""
 
@@ -27,30 +29,26 @@ class Writer:
 
     def record(self, metric: str, subject: str, value: float | None, reason: str | None, **fields: Any) -> MetricResult:
         """One result with the kinds and arms behind it."""
-        fields.setdefault("n", 0)
+        fields = {"n": 0, "kinds": self.table.kinds, "arms": self.table.arms, **fields}
         return MetricResult(
-            metric=metric,
-            subject=subject,
-            value=value,
-            reason=None if value is not None else reason,
-            kinds=self.table.kinds,
-            arms=self.table.arms,
-            **fields,
+            metric=metric, subject=subject, value=value, reason=None if value is not None else reason, **fields
         )
 
-    def how(self, interval: Interval | None, lost: int, *, raters: bool) -> dict[str, Any]:
-        """How an interval came about, for `config`."""
+    def how(self, interval: Interval | None, lost: int, *, raters: bool, together: int = 1) -> dict[str, Any]:
+        """How an interval came about, for `config`; `together`: how many intervals hold at once."""
+        fixed = {"gold": f"{self.settings.gold}, the same in every draw"} if self.table.fixed_gold else {}
         if interval is None:
-            return {"interval": "none", "rule": self.table.rule}
+            return {"interval": "none", "rule": self.table.rule, **fixed}
         crossed = raters and len(self.table.raters) > 1
         found = {
-            "interval": "95 % percentile less bias",
+            "interval": f"95 % {INTERVAL}{f', {together} pairs together' if together > 1 else ''}",
             "drawn": "item groups x raters" if crossed else "item groups",
             "bias": interval.bias,
             "draws": self.settings.draws,
             "lost_draws": lost,
             "seed": self.settings.seed,
             "rule": self.table.rule,
+            **fixed,
         }
         return {**found, **(self.few_raters() if crossed else {})}
 
@@ -75,7 +73,7 @@ class Writer:
         n = int(draws.n[number])
         ends = draws.interval(number) if n else None
         if ends is not None:
-            ends = ends.within(*_bounds(column))
+            ends = ends.within(*bounds(column))
         return self.record(
             column.metric,
             self.subject(column),
@@ -96,16 +94,24 @@ class Writer:
         return f"{first} minus {self.table.subjects[column.other].name}" if column.variant == "difference" else first
 
 
-def _bounds(column: Column) -> tuple[float, float]:
+def bounds(column: Column) -> tuple[float, float]:
     """The range that a column's value can have."""
     low, high = METRICS.get(column.metric).range
     return (low - high, high - low) if column.variant in ("difference", "order_effect") else (low, high)
 
 
-def count_results(writer: Writer, inputs: str) -> Iterator[MetricResult]:
-    """What went in: items, labels that count and those left out, items that each model answers."""
+def count_results(writer: Writer, inputs: str, gold: Mapping[str, str]) -> Iterator[MetricResult]:
+    """What went in: items, labels that count and those left out, items that each model answers.
+
+    `gold` says which labels are gold, and gives the hash of those that were no rater's.
+    """
     table, settings = writer.table, writer.settings
-    config = {"inputs": inputs, "notes": list(table.notes), "settings": settings.model_dump(mode="json")}
+    config = {
+        "inputs": inputs,
+        "gold": dict(gold),
+        "notes": list(table.notes),
+        "settings": settings.model_dump(mode="json"),
+    }
     yield writer.record(EVALUATION, "items", float(len(table.rows)), None, n=len(table.rows), config=config)
     used = sum(len(row.raters) for row in table.rows)
     yield writer.record(LABELS, "raters", float(used), None, variant="used", n=len(table.raters))

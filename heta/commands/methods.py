@@ -1,7 +1,7 @@
 """`heta methods`: what can be computed, and with which options."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -33,22 +33,42 @@ def methods(name: str | None, as_json: bool) -> None:
     width = max(len(row["name"]) for row in rows)
     for row in rows:
         click.echo(f"{row['name']:{width}}  {row['summary']}")
-        click.echo(f"{'':{width}}  {row['reference']}; scores {row['unit']}s{', signed' if row['signed'] else ''}")
+        for line in _facts(row):
+            click.echo(f"{'':{width}}  {line}")
         if row["options"]:
             click.echo(f"{'':{width}}  options: {', '.join(row['options'])}")
     click.echo("\nWhat the options mean and allow: heta methods NAME")
 
 
 def _row(method: "type[Method]", name: str) -> dict[str, Any]:
+    from heta.records import Unit
+
     return {
         "name": name,
+        "family": method.family,
         "unit": method.unit,
+        "units": list(get_args(Unit)) if "unit" in method.options_class.model_fields else [method.unit],
         "signed": method.signed,
+        "contrastive": method.contrastive and method.needs_model,
         "needs_model": method.needs_model,
+        "cost": method.cost,
+        "needs": method.needs or ("predictions" if method.needs_model else "the texts alone"),
         "summary": method.summary,
         "reference": method.reference,
         "options": {key: info.default for key, info in method.options_class.model_fields.items()},
     }
+
+
+def _facts(row: dict[str, Any]) -> list[str]:
+    """Family and sign, what it takes, where it comes from: a line each."""
+    *others, last = [f"{unit}s" for unit in row["units"]]
+    scored = f"{', '.join(others)} or {last}" if others else last
+    foil = "" if row["contrastive"] or not row["needs_model"] else ", not against a foil"
+    return [
+        f"{row['family']}, {'signed' if row['signed'] else 'not signed'}; scores {scored}{foil}",
+        f"cost: {row['cost']}; needs {row['needs']}",
+        row["reference"],
+    ]
 
 
 def _print_one(method: "type[Method]", name: str, as_json: bool) -> None:
@@ -61,9 +81,9 @@ def _print_one(method: "type[Method]", name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**row, "options": described}, ensure_ascii=False, indent=2))
         return
-    click.echo(
-        f"{name}: {row['summary']}\n{row['reference']}; scores {row['unit']}s{', signed' if row['signed'] else ''}"
-    )
+    click.echo(f"{name}: {row['summary']}")
+    for line in _facts(row):
+        click.echo(line)
     for key, option in described.items():
         click.echo(f"\n  {key}={option['default']}   allowed: {option['allowed']}")
         if option["meaning"]:

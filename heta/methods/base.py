@@ -42,8 +42,16 @@ class Method(ABC):
     """One line for listings."""
     reference: ClassVar[str]
     """Paper and equation, or why there is none."""
+    family: ClassVar[str] = "other"
+    """What kind of method it is, for listings: `gradient`, `attention`, `perturbation`, ..."""
+    cost: ClassVar[str] = "not stated"
+    """What it takes in passes over the whole prompt; T: scored tokens."""
+    needs: ClassVar[str] = ""
+    """What it looks at in the model, where that is more than its predictions."""
     signed: ClassVar[bool] = False
     """Whether negative scores mean evidence against the target."""
+    contrastive: ClassVar[bool] = True
+    """Whether it is defined against a foil."""
     unit: Unit = "token"
     """What is scored; a method whose option decides sets it when it is made."""
     needs_model: ClassVar[bool] = True
@@ -60,7 +68,14 @@ class Method(ABC):
 
     @property
     def config(self) -> dict[str, Any]:
-        """Everything the numbers depend on besides model and texts: options, fixed choices, definition."""
+        """Everything the numbers depend on besides model and texts: options, fixed choices, definition; and the preset
+        that they are.
+        """
+        from heta.presets import preset_of
+
+        return {**self._acting(), "preset": preset_of(self)}
+
+    def _acting(self) -> dict[str, Any]:
         return {**self.options.acting(), **self.fixed(), "definition": self.definition}
 
     def fixed(self) -> dict[str, Any]:
@@ -69,8 +84,8 @@ class Method(ABC):
 
     @property
     def config_hash(self) -> str:
-        """8 hexadecimal digits over `config`."""
-        written = json.dumps(self.config, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        """8 hexadecimal digits over `config`, the preset's name aside: it follows from the rest."""
+        written = json.dumps(self._acting(), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return hashlib.sha256(written.encode("utf-8")).hexdigest()[:8]
 
 
@@ -83,7 +98,28 @@ METHODS: Registry[type[Method]] = Registry(
         "heta_fast": "heta.methods.heta:HetaFast",
         "kl": "heta.methods.perturbation:Kl",
         "leave_one_out": "heta.methods.perturbation:LeaveOneOut",
+        "gilot": "heta.methods.gilot:Gilot",
+        "lime": "heta.methods.surrogate:Lime",
+        "kernel_shap": "heta.methods.surrogate:KernelShap",
+        "contextcite": "heta.methods.surrogate:ContextCite",
+        "reagent": "heta.methods.reagent:Reagent",
+        "greedy_rationale": "heta.methods.greedy:GreedyRationale",
+        "gradient_norm": "heta.methods.gradient:GradientNorm",
         "gradient_x_input": "heta.methods.gradient:GradientTimesInput",
+        "integrated_gradients": "heta.methods.integrated:IntegratedGradients",
+        "discretized_ig": "heta.methods.discretized:DiscretizedGradients",
+        "attention_last": "heta.methods.attention:AttentionLast",
+        "attention_rollout": "heta.methods.attention:AttentionRollout",
+        "value_zeroing": "heta.methods.attention:ValueZeroing",
+        "peering": "heta.methods.hidden:Peering",
+        "progressive_inference": "heta.methods.distributions:ProgressiveInference",
+        "tdd_forward": "heta.methods.distributions:TddForward",
+        "tdd_backward": "heta.methods.distributions:TddBackward",
+        "tdd_bidirectional": "heta.methods.distributions:TddBidirectional",
+        "heta_m": "heta.methods.ablations:HetaM",
+        "heta_s": "heta.methods.ablations:HetaS",
+        "heta_i": "heta.methods.ablations:HetaI",
+        "heta_no_gate": "heta.methods.ablations:HetaNoGate",
         "random": "heta.methods.lexical:Random",
         "answer_match": "heta.methods.lexical:AnswerMatch",
         "first_words": "heta.methods.lexical:FirstWords",

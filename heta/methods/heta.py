@@ -126,6 +126,9 @@ class Heta(Method):
     name = "heta"
     summary = "HETA, Eq. 5 to the letter: attention flow x (curvature + information), exact curvature"
     reference = "arXiv 2604.13258, Eq. 5"
+    family = "heta"
+    cost = "2 + T/2 forward, m T/2 forward and backward (m: `probes`)"
+    needs = "attention weights and values, gradients"
     options_class: ClassVar[type[HetaOptions]] = RawOptions
     balanced: ClassVar[bool] = False
     definition = 2
@@ -204,7 +207,7 @@ class Heta(Method):
     def _combine(self, transition: Array, curvature: Array, information: Array) -> Array:
         """Eq. 5."""
         if self.balanced:
-            curvature, information = _share(curvature), _share(information)
+            curvature, information = share(curvature), share(information)
         scores: Array = transition * (self.options.beta * curvature + self.options.gamma * information)
         return scores
 
@@ -225,11 +228,12 @@ class HetaFast(HetaBalanced):
     name = "heta_fast"
     summary = "HETA for quick runs: normalised terms, one-pass curvature instead of exact blocks"
     reference = "arXiv 2604.13258, Eq. 5, with both terms normalised first and all tokens probed at once"
+    cost = "2 + T/2 forward, m forward and backward (m: `probes`)"
     options_class = FastOptions
 
 
-def _share(values: Array) -> Array:
-    """Divided by their sum over the tokens; 0 where that is 0."""
+def share(values: Array) -> Array:
+    """`[..., pos]` divided by their sum over the tokens; 0 where that is 0."""
     total = values.sum(-1, keepdims=True)
     shares: Array = np.divide(values, total, out=np.zeros_like(values), where=total != 0)
     return shares

@@ -27,6 +27,8 @@ class Random(Method):
     name = "random"
     summary = "uniform random scores, seeded"
     reference = "chance"
+    family = "lexical"
+    cost = "no model"
     unit = "word"
     needs_model = False
     options_class = RandomOptions
@@ -45,6 +47,8 @@ class AnswerMatch(Method):
     name = "answer_match"
     summary = "words that occur in the target, no model"
     reference = "lexical rival"
+    family = "lexical"
+    cost = "no model"
     unit = "word"
     needs_model = False
 
@@ -61,6 +65,8 @@ class FirstWords(Method):
     name = "first_words"
     summary = "the earlier a word, the higher, no model"
     reference = "lexical rival"
+    family = "lexical"
+    cost = "no model"
     unit = "word"
     needs_model = False
 
@@ -77,6 +83,8 @@ class LongestWords(Method):
     name = "longest_words"
     summary = "the longer a word, the higher, no model"
     reference = "lexical rival"
+    family = "lexical"
+    cost = "no model"
     unit = "word"
     needs_model = False
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from heta.errors import ConfigError, HetaError
 from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker, queue_connection, require_servers
 from heta_annotation.campaign.comparison import adjudication_data, render_adjudication
-from heta_annotation.campaign.consensus import Consensus, find_consensus, marked
+from heta_annotation.campaign.consensus import Consensus, find_consensus
 from heta_annotation.campaign.guideline import render_guideline
 from heta_annotation.campaign.ledger import Campaign, CampaignChanged, Ledger, Rater, open_existing
 from heta_annotation.campaign.logins import make_accounts, write_logins
-from heta_annotation.campaign.marking import Marking
+from heta_annotation.campaign.marking import Marking, levels_given
 from heta_annotation.campaign.pull import fetch_arm
 from heta_annotation.campaign.queue_push import PushOptions, QueuePush
 from heta_annotation.campaign.queues import Phase, Queue, deal
@@ -161,11 +161,12 @@ class _Round:
         return task.model_copy(update={"uid": uid, "overlap": 1, "gold": False, "scale": None})
 
     def _data(self, item: Item, found: Consensus) -> dict[str, object]:
-        marks = [marked(record) for record in found.answers]
+        marks = [levels_given(record) for record in found.answers]
         # The same rater has another colour in every text, so that nobody comes to trust a colour.
         draw = random.Random(f"colours:{self.campaign.hash}:{item.id}")  # noqa: S311 - a reproducible draw, no secret
         draw.shuffle(marks)
-        return adjudication_data(item, marks, found.cannot_tell, Marking(found.answers[0].segmentation))
+        first = found.answers[0]
+        return adjudication_data(item, marks, found.cannot_tell, Marking(first.segmentation), first.scale)
 
     def _page(self, queue: str) -> ProjectPage:
         marking = CampaignSettings.model_validate(self.campaign.settings).marking

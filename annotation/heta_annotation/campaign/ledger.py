@@ -266,7 +266,7 @@ class Ledger:
                     "or begin a new campaign in a new folder"
                 )
 
-    def add_page(self, arm: Arm, phase: Phase, uid: str, content: Mapping[str, Any]) -> None:
+    def add_page(self, arm: Group, phase: Phase, uid: str, content: Mapping[str, Any]) -> None:
         """Note something to send that shows no item."""
         with self._transaction():
             self._note_tasks([(uid, arm, phase, "", *write_content(content))])

@@ -4,35 +4,23 @@ A rater's own queue is only made once the stages before it are behind them, so t
 in whoever is ready. A shared project has no stages: everybody would be in at once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 from heta_annotation.campaign.answers import Reader, plain_annotation
-from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker
+from heta_annotation.campaign.client import ProjectPage, marker
 from heta_annotation.campaign.comparison import feedback_data, render_feedback
 from heta_annotation.campaign.consensus import marked, mean_f1
+from heta_annotation.campaign.consent import ConsentPage, Reach, Send
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater
 from heta_annotation.campaign.marking import Marking, units_of
-from heta_annotation.campaign.page import (
-    AGREE,
-    CONSENT,
-    page_data,
-    render_consent,
-    render_page,
-)
+from heta_annotation.campaign.page import page_data, render_page
 from heta_annotation.campaign.plan import Plan
-from heta_annotation.campaign.queue_push import QueuePushed
 from heta_annotation.campaign.queues import Phase, Queue
 from heta_annotation.campaign.tasks import Entry
 from heta_data.jsonl import dump_line
 from heta_data.records import Arm, Item, LabelTask, SpanPart, TokenLabels, content_hash
-
-Send = Callable[[Queue, ProjectPage], QueuePushed]
-"""Brings a queue and its page to the server."""
-Reach = Callable[[str], CampaignClient]
-"""The client that opens a queue, by its name."""
 
 
 @dataclass(frozen=True)
@@ -54,25 +42,15 @@ class Stages:
         name = rater.pseudonym
         if self.ledger.standings.of(self.arm, name).withdrawn_at is not None:
             return "has withdrawn"
-        if self.planned.consent is not None and (reason := self._consent(rater)):
-            return reason
+        if (text := self.planned.consent) is not None:
+            consent = ConsentPage(
+                self.ledger, text, self.planned.settings.name, self.planned.campaign_hash, self.send, self.reach
+            )
+            if reason := consent.waiting(rater):
+                return reason
         if self.planned.practice and (reason := self._practice(rater)):
             return reason
         return ""
-
-    def _consent(self, rater: Rater) -> str:
-        text = self.planned.consent
-        if text is None or self.ledger.standings.of(self.arm, rater.pseudonym).agreed:
-            return ""
-        content = {"data": {"uid": self._uid("consent"), "text": text.html}}
-        self.ledger.add_page(self.arm, "consent", content["data"]["uid"], content)
-        queue = self._queue(rater, "consent", [content["data"]["uid"]])
-        pushed = self.send(queue, self._page(queue, "please read", render_consent(), ""))
-        agreed = _agreement(self.reach(queue.name).export(pushed.project), rater.account)
-        if agreed is None:
-            return "has not answered the consent page yet"
-        self.ledger.standings.note_consent(self.arm, rater.pseudonym, text.hash, agreed=agreed)
-        return "" if agreed else "does not agree to take part"
 
     def _practice(self, rater: Rater) -> str:
         standing = self.ledger.standings.of(self.arm, rater.pseudonym)
@@ -186,24 +164,3 @@ def admit(ledger: Ledger, pseudonym: str) -> None:
             ledger.standings.note_practice(rater.arm, pseudonym, score, passed=True)
             return
     raise CampaignChanged(f"no rater {pseudonym!r} in this campaign")
-
-
-def _agreement(tasks: list[dict[str, Any]], account: int) -> bool | None:
-    """The account's latest answer to the consent page; None before there is one."""
-    answers = sorted(
-        (
-            plain_annotation(exported)
-            for task in tasks
-            for exported in task.get("annotations") or ()
-            if not exported.get("was_cancelled")
-        ),
-        key=lambda annotation: int(annotation["id"]),
-    )
-    chosen = [
-        region["value"]["choices"]
-        for annotation in answers
-        if annotation["completed_by"] == account and annotation["updated_by"] in (None, account)
-        for region in annotation["result"]
-        if region.get("from_name") == CONSENT
-    ]
-    return chosen[-1] == [AGREE] if chosen else None

@@ -114,8 +114,13 @@ def _ask(folder: Path, asked: "Asked", *, dry_run: bool, as_json: bool, **option
     _say_plan(planned)
     click.echo(
         f"{sent.sent} questions sent, {sent.present} there before; read back and equal\n"
-        f"  log-ins of {sent.raters} raters: {sent.logins} (keep it to yourself, hand out one line each)"
+        f"  log-ins of {sent.raters + len(sent.waiting)} raters: {sent.logins} (keep it to yourself, hand out one line "
+        "each)"
     )
+    for rater, reason in sent.waiting.items():
+        click.echo(f"  {rater} waits: {reason}")
+    if sent.waiting:
+        click.echo("Ask again, with the same options, to let in who has agreed since.")
     click.echo(f"Next: raters open label_here of their line and log in; heta campaign opinions{folder_flag(folder)}")
 
 

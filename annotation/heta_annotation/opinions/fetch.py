@@ -121,7 +121,13 @@ def _fetch_queue(ledger: Ledger, ask: Ask, row: Project, client: CampaignClient,
     if row.number is None or rater is None:
         return _Queue()  # the ask died before the project was made
     reader = Reader(
-        ask.asked, client.connection.name, row.number, tasks=ledger.tasks(row.queue), rater=rater, items=items
+        ask.asked,
+        client.connection.name,
+        row.number,
+        tasks=ledger.tasks(row.queue),
+        rater=rater,
+        items=items,
+        consent=ledger.standings.of(ask.asked, rater.pseudonym).consent_version,
     )
     odd: list[OddAnnotation] = []
     raws: list[dict[str, Any]] = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from heta.errors import HetaError
-from heta_annotation.campaign.guideline import Guideline, bundled_guideline
+from heta_annotation.campaign.guideline import Guideline, bundled_guideline, load_consent
 from heta_annotation.campaign.ledger import open_existing
 from heta_annotation.campaign.settings import CampaignSettings, load_settings
 from heta_annotation.campaign.tasks import draw_items
@@ -42,8 +42,10 @@ class AskPlan:
     name: str
     """Of the campaign; stands in the projects' titles."""
     hash: str
-    """Over the settings, the guideline, and who is shown what."""
+    """Over the settings, the texts that raters read, and who is shown what."""
     guideline: Guideline
+    consent: Guideline | None
+    """What raters agree to first; None where the campaign's settings name no text."""
     questions: Mapping[str, tuple[Question, ...]]
     """By rater, in the order in which they are asked."""
     payloads: Mapping[str, dict[str, Any]] = field(repr=False)
@@ -85,7 +87,8 @@ def plan_ask(workspace: Workspace, settings: AskSettings) -> AskPlan:
     """Work out the ask. Writes nothing and asks no server.
 
     Raises:
-        ConfigError: heta.toml cannot be read. Other problems are collected in the plan.
+        ConfigError: heta.toml or the consent text that it names cannot be read. Other problems are collected in the
+            plan.
     """
     campaign = load_settings(workspace)
     items, unread = _read_items(workspace, settings, campaign)
@@ -99,7 +102,9 @@ def plan_ask(workspace: Workspace, settings: AskSettings) -> AskPlan:
             problems.append("the methods show the same words of every item: there is nothing to compare")
     guideline = bundled_guideline(settings.asked)
     shown = {rater: [_document(place) for place in mine] for rater, mine in found.dealt.items()}
-    hash_ = content_hash({"ask": settings.document(), "guideline": guideline.hash, "shown": shown})
+    consent = load_consent(workspace, campaign)
+    texts = {"guideline": guideline.hash} | ({"consent": consent.hash} if consent else {})
+    hash_ = content_hash({"ask": settings.document(), **texts, "shown": shown})
     questions: dict[str, tuple[Question, ...]] = {}
     payloads: dict[str, dict[str, Any]] = {}
     for rater, mine in found.dealt.items():
@@ -111,6 +116,7 @@ def plan_ask(workspace: Workspace, settings: AskSettings) -> AskPlan:
         name=campaign.name,
         hash=hash_,
         guideline=guideline,
+        consent=consent,
         questions=questions,
         payloads=payloads,
         methods={name: one.shown for name, one in tops.items()},

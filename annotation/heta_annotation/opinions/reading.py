@@ -55,6 +55,7 @@ class Reader:
         tasks: what was sent, by uid.
         rater: whose queue it is.
         items: the folder's items by id.
+        consent: hash of the text that the rater has agreed to.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Reader:
         tasks: Mapping[str, Pushed],
         rater: Rater,
         items: Mapping[str, Item],
+        consent: str | None = None,
     ) -> None:
         self.asked = asked
         self.server = server
@@ -73,6 +75,7 @@ class Reader:
         self.tasks = tasks
         self.rater = rater
         self.items = items
+        self.consent = consent
 
     def read(self, task: Mapping[str, Any], annotation: Mapping[str, Any]) -> Opinion | OddAnnotation | None:
         """An opinion; None for a question that was skipped; or every reason why it is neither.
@@ -127,6 +130,7 @@ class Reader:
             **answered,
             seconds=float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else None,
             campaign_hash=question.ask_hash,
+            consent_version=self.consent,
             isolation=question.isolation,
             origin=LabelOrigin(
                 url=f"local:{self.server}",

@@ -1,12 +1,13 @@
 """Sending an ask: a queue a rater, each in an organisation of its own, repeatable after any accident."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
 from heta_annotation.campaign.asks import Ask
 from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker, queue_connection
+from heta_annotation.campaign.consent import ConsentPage
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, open_existing
 from heta_annotation.campaign.logins import write_logins
 from heta_annotation.campaign.queue_push import PushOptions, QueuePush, QueuePushed
@@ -16,7 +17,7 @@ from heta_annotation.campaign.tasks import Entry
 from heta_annotation.errors import LabelStudioError
 from heta_annotation.opinions.pages import render_ask
 from heta_annotation.opinions.plan import AskPlan
-from heta_annotation.studio.accounts import create_accounts
+from heta_annotation.studio.accounts import Account, create_accounts
 from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import dump_line
 from heta_data.workspace import Workspace
@@ -39,6 +40,9 @@ class AskSent:
     present: int
     """Questions that were there already."""
     raters: int
+    """Who can answer now."""
+    waiting: Mapping[str, str]
+    """Pseudonym -> what the rater has to do first; ask again to let them in."""
     logins: str
     """File with the raters' log-ins, readable by the user alone."""
 
@@ -110,7 +114,9 @@ def _check_unchanged(ledger: Ledger, planned: AskPlan) -> None:
     changed = [
         f"{key} was {before.settings.get(key)}, now {now[key]}" for key in now if now[key] != before.settings.get(key)
     ]
-    what = "; ".join(changed) or "the options are the same; the items, the attributions or the guideline differ"
+    what = "; ".join(changed) or (
+        "the options are the same; the items, the attributions, the guideline or the consent text differ"
+    )
     raise CampaignChanged(
         f"`{settings.asked}` was asked from this folder before ({what}): ask as before, or in a new folder"
     )
@@ -127,28 +133,28 @@ class _Sending:
     def run(self, progress: Progress | None) -> AskSent:
         planned, asked = self.planned, self.planned.settings.asked
         self.ledger.asks.begin(Ask(asked, planned.hash, planned.settings.document(), planned.details()))
-        raters = planned.settings.raters
-        accounts = create_accounts(
-            self.workspace, self.connection.name, [email_of(rater) for rater in raters], own=True
-        )
-        for rater in raters:
-            account = accounts[email_of(rater)].id
-            self.ledger.add_rater(Rater(asked, rater, planned.settings.kind, account, "asked"))
         self._note()
+        accounts = self._accounts()
         pushed: dict[str, QueuePushed] = {}
+        waiting: dict[str, str] = {}
         done = 0
         gone = self.ledger.standings.withdrawn(asked)
-        for rater, questions in planned.questions.items():
-            if rater in gone:
+        for rater in self.ledger.raters(asked, "asked"):
+            questions = planned.questions.get(rater.pseudonym, ())
+            if rater.pseudonym in gone or not questions:
                 continue
-            name = queue_name(asked, rater)
-            tell = None if progress is None else partial(_tell, progress, asked, done, planned.total)
-            client = CampaignClient(
-                queue_connection(name, self.connection, accounts), import_seconds=self.options.import_seconds
-            )
-            pushed[rater] = QueuePush(self.ledger, name, client, self.options).run(self._page(name), tell)
             done += len(questions)
-        projects: dict[str, int | None] = {email_of(rater): one.project for rater, one in pushed.items()}
+            if reason := self._waiting(rater, accounts):
+                waiting[rater.pseudonym] = reason
+                continue
+            name = queue_name(asked, rater.pseudonym)
+            tell = None if progress is None else partial(_tell, progress, asked, done - len(questions), planned.total)
+            client = self._reach(accounts, name)
+            pushed[rater.pseudonym] = QueuePush(self.ledger, name, client, self.options).run(self._page(name), tell)
+        # Who reads the consent text first has two projects, and so gets the list of them.
+        projects: dict[str, int | None] = {
+            email_of(rater): None if planned.consent else pushed[rater].project for rater in (*pushed, *waiting)
+        }
         logins = write_logins(self.workspace, self.connection, projects, accounts, f"{asked}.csv")
         return AskSent(
             asked=asked,
@@ -157,8 +163,37 @@ class _Sending:
             sent=sum(one.sent for one in pushed.values()),
             present=sum(one.present for one in pushed.values()),
             raters=len(pushed),
+            waiting=waiting,
             logins=str(logins),
         )
+
+    def _accounts(self) -> dict[str, Account]:
+        """The raters' accounts, made where they are missing, and noted as people who are asked."""
+        settings = self.planned.settings
+        emails = [email_of(rater) for rater in settings.raters]
+        accounts = create_accounts(self.workspace, self.connection.name, emails, own=True)
+        for rater in settings.raters:
+            account = accounts[email_of(rater)].id
+            self.ledger.add_rater(Rater(settings.asked, rater, settings.kind, account, "asked"))
+        return accounts
+
+    def _waiting(self, rater: Rater, accounts: Mapping[str, Account]) -> str:
+        """Why the rater cannot be asked yet; empty for one who can."""
+        if self.planned.consent is None:
+            return ""
+
+        def send(queue: Queue, page: ProjectPage) -> QueuePushed:
+            self.ledger.add_queue(queue, self.connection.name)
+            return QueuePush(self.ledger, queue.name, reach(queue.name), self.options).run(page, None)
+
+        reach = partial(self._reach, accounts)
+        return ConsentPage(
+            self.ledger, self.planned.consent, self.planned.name, self.planned.hash, send, reach
+        ).waiting(rater)
+
+    def _reach(self, accounts: Mapping[str, Account], queue: str) -> CampaignClient:
+        connection = queue_connection(queue, self.connection, accounts)
+        return CampaignClient(connection, import_seconds=self.options.import_seconds)
 
     def _note(self) -> None:
         """Write down what will be sent: the questions, and in which order each rater gets them."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from heta_evaluation.aggregation.majority import majority
-from heta_evaluation.alignment.table import Row
+from heta_evaluation.alignment.table import Row, Table
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.metrics.base import AlignmentMetric, Batch, BoolArray, FloatArray, Grid, Value, grid
 
@@ -24,8 +24,13 @@ def uses_labels(metric: AlignmentMetric) -> bool:
     return any(need in LABELLED for need in metric.needs)
 
 
+def drawn_raters(metric: AlignmentMetric, table: Table) -> bool:
+    """Whether a draw of raters changes what methods are scored against: not where gold is fixed and nothing else."""
+    return uses_labels(metric) and (not table.fixed_gold or "share" in metric.needs)
+
+
 def score_item(row: Row, metrics: Sequence[AlignmentMetric], weights: FloatArray) -> dict[str, Grid]:
-    """Each metric against the majority (or share) of the item's raters.
+    """Each metric against the majority (or share) of the item's raters, or against its fixed gold.
 
     Args:
         row: the item.
@@ -38,7 +43,7 @@ def score_item(row: Row, metrics: Sequence[AlignmentMetric], weights: FloatArray
     total = weights.sum(axis=1, keepdims=True)
     votes = weights @ row.labels.astype(float)
     share = votes / np.where(total == 0, 1.0, total)
-    gold = majority(votes, total)
+    gold = majority(votes, total) if row.gold is None else np.broadcast_to(row.gold, votes.shape)
     result = {}
     for metric in metrics:
         if not uses_labels(metric):
@@ -49,7 +54,11 @@ def score_item(row: Row, metrics: Sequence[AlignmentMetric], weights: FloatArray
         keys = share if "share" in metric.needs else gold
         _, first, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         found = _with_random(metric, row.batch(gold[first], share[first]), row.present)
-        reasons = np.where(total == 0, "no_labels", found.reasons[which.reshape(-1)])
+        reasons = found.reasons[which.reshape(-1)]
+        if row.gold is None or "share" in metric.needs:
+            reasons = np.where(total == 0, "no_labels", reasons)
+        elif row.gold_reason:
+            reasons = np.full(reasons.shape, row.gold_reason, dtype=object)
         result[metric.name] = Grid(np.where(reasons == "", found.values[which.reshape(-1)], 0.0), reasons)
     return result
 

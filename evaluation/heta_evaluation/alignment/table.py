@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from heta.records import Span
 from heta.words import Rule
 from heta_data.compose import label_units
 from heta_data.errors import IntegrityError
-from heta_data.records import WHOLE_ANSWER, Arm, AttributionRecord, Item, RaterKind, TokenLabels
+from heta_data.records import WHOLE_ANSWER, Arm, AttributionRecord, GoldLabels, Item, RaterKind, TokenLabels
 from heta_evaluation.alignment.subjects import (
     LEXICAL,
     NO_MASS,
@@ -51,6 +51,23 @@ class Row:
     """`[S]`, share of positive mass outside the units, `NO_MASS` where there is none."""
     answered: Mapping[str, bool]
     """Model name -> whether its greedy continuation is the item's answer."""
+    gold: BoolArray | None = None
+    """`[n]`, hard labels that stand in every draw; None where the majority of the drawn raters is gold."""
+    gold_reason: str = ""
+    """Why there is no gold, where it is fixed and this item has none."""
+
+    @property
+    def marked(self) -> BoolArray:
+        """`[n]`, gold as observed."""
+        if self.gold is not None:
+            return self.gold
+        return np.asarray(2 * self.labels.sum(axis=0) > len(self.raters), dtype=np.bool_)
+
+    def with_gold(self, gold: GoldLabels | None) -> "Row":
+        """The same with fixed gold labels; without any, or with unresolved ones, the item has none."""
+        reason = "no_gold" if gold is None else "unresolved" if gold.source == "unresolved" else ""
+        fixed = np.zeros(len(self.units), dtype=bool) if gold is None or reason else np.asarray(gold.labels, dtype=bool)
+        return replace(self, gold=fixed, gold_reason=reason)
 
     def batch(self, gold: BoolArray, share: FloatArray) -> Batch:
         """The item's scores against label vectors `[P, n]`."""
@@ -74,6 +91,8 @@ class Table:
     seconds: Mapping[str, float]
     """Subject name -> mean wall seconds an item, of those that were measured."""
     notes: tuple[str, ...]
+    fixed_gold: bool = False
+    """Whether gold stands in every draw, instead of being the majority of the drawn raters."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -108,6 +127,7 @@ def build_table(
     attributions: Iterable[AttributionRecord],
     *,
     rule: Rule = "max",
+    gold: Mapping[str, GoldLabels] | None = None,
     progress: Progress | None = None,
 ) -> Table:
     """Bring labels and scores of all items onto the units that were labelled, words or sentences.
@@ -117,6 +137,7 @@ def build_table(
         selection: the labels that count.
         attributions: records of any methods and models; an item may lack some.
         rule: how a word gets its score from several model tokens.
+        gold: item id -> labels that stand in every draw; None: the majority of an item's raters is gold.
         progress: called with (items done, items).
 
     Raises:
@@ -133,7 +154,8 @@ def build_table(
     raters = tuple(sorted(kind_of))
     rows = []
     for number, item in enumerate(items):
-        rows.append(_row(item, selection, records, raters, rule))
+        row = _row(item, selection, records, raters, rule)
+        rows.append(row if gold is None else row.with_gold(gold.get(item.id)))
         if progress is not None:
             progress(number + 1, len(items))
     subjects = (*records, *(baseline(name) for name in (*LEXICAL, RANDOM)))
@@ -152,6 +174,7 @@ def build_table(
             if (measured := [record.seconds for record in found.values() if record.seconds is not None])
         },
         notes=(*_notes(rows, subjects, raters, unused), *_shared_names(used)),
+        fixed_gold=gold is not None,
     )
 
 
@@ -215,11 +238,11 @@ def _notes(
         )
     if unlabelled := sum(not len(row.raters) for row in rows):
         yield f"{unlabelled} of {len(rows)} items have no label that counts: label metrics leave them out."
-    marked = [(2 * row.labels.sum(axis=0) > len(row.raters)).any() for row in rows if len(row.raters)]
+    marked = [row.marked.any() for row in rows if not row.gold_reason and (row.gold is not None or len(row.raters))]
     if empty := sum(not any_ for any_ in marked):
+        whose = "is gold" if any(row.gold is not None for row in rows) else "most of their raters marked"
         yield (
-            f"{empty} of {len(rows)} items have no word that most of their raters marked: metrics against gold leave "
-            "them out (empty_gold)."
+            f"{empty} of {len(rows)} items have no word that {whose}: metrics against gold leave them out (empty_gold)."
         )
     for number, subject in enumerate(subjects):
         if not subject.baseline and (missing := sum(not row.present[number] for row in rows)):

@@ -16,10 +16,11 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 Direction = Literal["higher", "lower", "neutral"]
-Family = Literal["alignment", "attribution", "agreement"]
-Need = Literal["gold", "share", "segments", "mass", "raters"]
+Family = Literal["alignment", "attribution", "agreement", "faithfulness", "robustness"]
+Need = Literal["gold", "share", "segments", "mass", "raters", "model", "method", "pairs"]
 """`gold`: hard labels; `share`: share of raters that marked each unit; `segments`: which units lie in evidence and
-distractor; `mass`: the score mass outside the units; `raters`: every rater's own labels."""
+distractor; `mass`: the score mass outside the units; `raters`: every rater's own labels; `model`: forward passes of the
+model; `method`: the method itself, to run it again; `pairs`: items that say the same."""
 
 
 class Value(NamedTuple):

@@ -73,7 +73,7 @@ class Card:
     heads: tuple[tuple[float, str, str], ...]
     """(x, word, role) of each column."""
     gold_columns: tuple[int, ...]
-    """x of the columns that the majority marked."""
+    """x of the columns that are gold."""
     width: int
     height: int
     cell: int
@@ -104,7 +104,7 @@ def _card(table: Table, row: Row, scores: Mapping[str, float | None]) -> Card:
         y = head + LINE * position
         spoken = f"{label}{', ' + detail if detail else ''}; strongest: {_strongest(values, words)}"
         strips.append(Strip(label, kind, levels, detail, spoken, y, _paths(levels, columns, y, cell)))
-    gold = row.labels.sum(axis=0) * 2 > len(row.labels) if len(row.labels) else np.zeros(len(words), dtype=bool)
+    gold = row.marked if row.gold is not None or len(row.labels) else np.zeros(len(words), dtype=bool)
     roles = ["evidence" if inside else "distractor" for inside in row.evidence]
     heads = zip(columns, words, roles, strict=True)
     return Card(

@@ -17,11 +17,13 @@ from heta_data.jsonl import read_records
 from heta_data.options import folder_flag
 from heta_data.records import MetricResult
 from heta_data.workspace import Workspace
+from heta_evaluation.aggregation.gold import choose_gold
 from heta_evaluation.agreement.results import rater_counts
 from heta_evaluation.alignment.quantities import answered_by
 from heta_evaluation.alignment.table import Table, build_table
 from heta_evaluation.labels import select_labels
 from heta_evaluation.metrics import METRICS
+from heta_evaluation.ratings import collect_ratings
 from heta_evaluation.report.browser import item_cards
 from heta_evaluation.report.plots import forest_plots
 from heta_evaluation.results import ANSWERED, EVALUATION, HUMAN_REFERENCE, LABELS, ResultIndex
@@ -101,7 +103,12 @@ def render(results: Sequence[MetricResult], inputs: Inputs, *, name: str) -> str
     except (KeyError, ValidationError):
         raise IntegrityError("results.jsonl: names no settings that can be used: run heta evaluate run again") from None
     selection = select_labels(inputs.items, inputs.labels, settings)
-    table = build_table(inputs.items, selection, inputs.attributions, rule=settings.rule)
+    gold = choose_gold(
+        collect_ratings(inputs.items, selection), settings.gold, inputs.campaign_gold, seed=settings.seed
+    )
+    if evaluation.config.get("gold", gold.described()) != gold.described():
+        raise IntegrityError("campaign_gold.jsonl has changed since the evaluation: run heta evaluate run again")
+    table = build_table(inputs.items, selection, inputs.attributions, rule=settings.rule, gold=gold.fixed)
     lines = verdict_lines(table.subjects, index)
     scores: dict[str, dict[str, float | None]] = {}
     for result in results:

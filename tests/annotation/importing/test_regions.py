@@ -250,5 +250,5 @@ def test_a_page_that_shows_other_words_proves_nothing() -> None:
 
 
 def test_an_adjudicators_page_is_no_raters() -> None:
-    data = adjudication_data(ITEM, [{1}, {2}], 0)
+    data = adjudication_data(ITEM, [{1: 1}, {2: 1}], 0)
     assert read([units_region([1])], data).problems[0].startswith("other page: ")

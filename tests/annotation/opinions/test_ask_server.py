@@ -167,6 +167,39 @@ def test_odd_answers_are_told_and_kept(folder: Workspace, label_studio: Connecti
         assert removed in ledger.seen("answer/a36")
 
 
+def test_who_is_asked_agrees_first(folder: Workspace, label_studio: Connection) -> None:
+    settings = AskSettings("prefer", METHODS, ("a38", "a39"), share=0.25, server=NAME)
+    without = plan_ask(folder, settings)
+    folder.config.write_text(folder.config.read_text() + 'consent = "consent.md"\n')
+    (folder.root / "consent.md").write_text("You may stop at any time.")
+    planned = plan_ask(folder, settings)
+    assert planned.consent is not None
+    assert planned.hash != without.hash
+    first = send_ask(folder, planned, label_studio)
+    assert (first.sent, first.raters) == (0, 0)
+    assert first.waiting == dict.fromkeys(("a38", "a39"), "has not answered the consent page yet")
+    with Path(first.logins).open(newline="") as file:
+        assert {row["label_here"].removeprefix(label_studio.url) for row in csv.DictReader(file)} == {"/projects/"}
+    for rater, chosen in (("a38", "I agree to take part"), ("a39", "I do not agree")):
+        with open_existing(folder.ledger) as ledger:
+            (page,) = ledger.tasks(f"prefer/{rater}/consent").values()
+        client = queue_client(folder, label_studio, f"prefer/{rater}/consent")
+        client.annotate(page.remote or 0, choice(chosen, "consent"), seconds=1.0)
+    second = send_ask(folder, planned, label_studio)
+    assert second.waiting == {"a39": "does not agree to take part"}
+    assert (second.sent, second.raters) == (len(planned.questions["a38"]), 1)
+    respond(folder, label_studio, "prefer/a38", prefers("plumbago"))
+    (fetched,) = fetch_opinions(folder, {"prefer": label_studio})
+    assert {opinion.consent_version for opinion in fetched.opinions} == {planned.consent.hash}
+    assert len(fetched.opinions) == len(planned.questions["a38"])
+    gone = withdraw(folder, {"prefer": label_studio}, "a38")
+    # The questions, and the page on which the rater agreed.
+    assert gone.annotations == len(planned.questions["a38"]) + 1
+    (folder.root / "consent.md").write_text("Another text.")
+    with pytest.raises(CampaignChanged, match="the guideline or the consent text differ"):
+        send_ask(folder, plan_ask(folder, settings), label_studio)
+
+
 @pytest.fixture
 def own_folder(studio_workspace: Workspace) -> Iterator[Workspace]:
     """The server's own folder; emptied afterwards."""

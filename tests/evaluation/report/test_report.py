@@ -131,7 +131,7 @@ def test_human_labels_have_no_banner(tmp_path):
 def test_each_kind_and_arm_has_its_banner():
     class Result:
         def __init__(self, kinds, arms):
-            self.kinds, self.arms = kinds, arms
+            self.variant, self.kinds, self.arms = "main", kinds, arms
 
     assert banners([Result(("human",), ("blind",))]) == []
     labels = [banner.label for banner in banners([Result(("human", "judge"), ("assisted", "blind"))])]
