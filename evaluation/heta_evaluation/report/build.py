@@ -9,11 +9,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from pydantic import ValidationError
 
 from heta.errors import InputError
 from heta_data.errors import IntegrityError
-from heta_data.jsonl import read_records
 from heta_data.options import folder_flag
 from heta_data.records import MetricResult
 from heta_data.workspace import Workspace
@@ -28,6 +26,7 @@ from heta_evaluation.report.browser import item_cards
 from heta_evaluation.report.plots import forest_plots
 from heta_evaluation.results import ANSWERED, EVALUATION, HUMAN_REFERENCE, LABELS, ResultIndex
 from heta_evaluation.runner import Inputs, read_inputs
+from heta_evaluation.sealing import read_sealed
 from heta_evaluation.settings import EvaluateSettings
 from heta_evaluation.summary import (
     COLUMNS,
@@ -54,7 +53,7 @@ def write_report(workspace: Workspace, out: Path) -> Path:
     """Write the report of a folder to `out`. See `report.build_report`."""
     if not workspace.results.exists():
         raise InputError(f"{workspace.results}: no such file; run the evaluation first (heta evaluate run)")
-    results = list(read_records(workspace.results, MetricResult))
+    results = read_sealed(workspace.results)
     inputs = read_inputs(workspace)
     page = render(results, inputs, name=workspace.root.resolve().name)
     _warn_of_other_settings(workspace, results)
@@ -98,10 +97,7 @@ def render(results: Sequence[MetricResult], inputs: Inputs, *, name: str) -> str
             "results.jsonl was computed from other items, labels or attributions than are there now: "
             "run heta evaluate run again"
         )
-    try:
-        settings = EvaluateSettings.model_validate(evaluation.config["settings"])
-    except (KeyError, ValidationError):
-        raise IntegrityError("results.jsonl: names no settings that can be used: run heta evaluate run again") from None
+    settings = EvaluateSettings.model_validate(evaluation.config["settings"])
     selection = select_labels(inputs.items, inputs.labels, settings)
     gold = choose_gold(
         collect_ratings(inputs.items, selection), settings.gold, inputs.campaign_gold, seed=settings.seed
