@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from heta_data.records import MetricResult
+from heta_data.records import GoldLabels, MetricResult
 from heta_evaluation.alignment.subjects import LEXICAL, RANDOM, Subject
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.results import ANSWERED, EVALUATION, HUMAN_REFERENCE, ResultIndex
@@ -43,7 +43,7 @@ _BANNERS = {
 }
 
 
-def banners(results: Iterable[MetricResult]) -> list[Banner]:
+def banners(results: Iterable[MetricResult | GoldLabels]) -> list[Banner]:
     """A warning for each kind of label that is not a person's blind judgement; empty where all are."""
     found = {name for result in results for name in (*result.kinds, *result.arms)}
     return [banner for name, banner in _BANNERS.items() if name in found]

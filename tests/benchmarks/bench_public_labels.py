@@ -104,7 +104,8 @@ def read_crowdtruth(path: Path) -> tuple[Marks, int]:
         for row in csv.DictReader(file):
             text = re.sub(r"\s+", " ", row["processed_sentence"]).strip()
             own = marks[row["_unit_id"], text][row["_worker_id"]]
-            for said in json.loads(row["tagged_events"] or "[]"):
+            said_none = row["tagged_events"] in ("", "[NONE]")
+            for said in [] if said_none else json.loads(row["tagged_events"]):
                 wanted = re.sub(r"\s+", " ", said).strip()
                 place = text.find(wanted)
                 lost += place < 0
