@@ -141,7 +141,7 @@ def test_a_verdict_of_the_record_is_used(folder, tmp_path):
     assert not any("any of them can be asked" in caveat for caveat in found.caveats)
     assert any("3 raters: no claim" in caveat for caveat in found.caveats)
     lines = "\n".join(answer_lines(one, "good", "bad"))
-    assert "intervals hold at once; alone [+0.20, +0.40]" in lines
+    assert "alone it is [+0.20, +0.40]" in lines
 
 
 def test_strata_of_the_run_are_shown(tmp_path):
