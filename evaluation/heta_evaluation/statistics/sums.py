@@ -40,8 +40,10 @@ class Sums:
     @classmethod
     def nothing(cls, draws: int, quantities: int) -> "Sums":
         """The sums over no item, to be added to in place: they are large."""
-        sums = [MeanSums(np.zeros((size, quantities)), np.zeros((size, quantities))) for size in _sizes(draws)]
-        return cls(np.zeros(quantities), np.zeros(quantities), *sums, np.zeros((3, quantities)))
+        both, items, raters = (
+            MeanSums(np.zeros((size, quantities)), np.zeros((size, quantities))) for size in _sizes(draws)
+        )
+        return cls(np.zeros(quantities), np.zeros(quantities), both, items, raters, np.zeros((3, quantities)))
 
 
 def _sizes(draws: int) -> tuple[int, int, int]:
