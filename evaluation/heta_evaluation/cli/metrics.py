@@ -49,5 +49,5 @@ def _choices(metric: "Metric") -> dict[str, Any]:
 
     if not isinstance(metric, AlignmentMetric):
         return {}
-    names = [one.name for one in (*metric.variants, *metric.poolings)]
+    names = [*(one.name for one in metric.variants), *(one.name for one in metric.poolings)]
     return {"variants": names, "invariance": metric.invariance, "compared": metric.compared}
