@@ -46,12 +46,21 @@ def information_by_step(
     """
     vector = mask_vector(model, base, mask)
     rows = [Perturbation((position,), vector) for position in positions]
-    reduce = _divergence(base) if foil_ids is None else _contrast(base, foil_ids)
+    reduce = divergence(base, foil_ids)
     # Rounding of two sums to 1 can leave -1e-16 where nothing moved.
     return perturb(model, base, rows, reduce, budget=budget).T.clamp_min(0.0)
 
 
-def _divergence(base: BasePass) -> Reduce:
+def divergence(base: BasePass, foil_ids: Tensor | None = None) -> Reduce:
+    """A reducer to each step's divergence from the full pass's prediction, `[row, step]` nats, rounding aside >= 0.
+
+    Raises:
+        ValueError: not one foil a step.
+    """
+    return _whole(base) if foil_ids is None else _contrast(base, foil_ids)
+
+
+def _whole(base: BasePass) -> Reduce:
     log_p = base.log_probs
     p = log_p.exp()
 

@@ -5,17 +5,19 @@ import inspect
 import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from heta.errors import ConfigError, IncompatibleModel, MissingDependency, suggest
+from heta.errors import ConfigError, HetaError, IncompatibleModel, MissingDependency, suggest
 from heta.exclusive import ModelLock
 from heta.fetch import CATALOGUE, MARKER, cache_dir, cached_model, weights_digest
 from heta.hub import hub_arguments, hub_commit
 from heta.quiet import quiet_transformers
+from heta.random_weights import RANDOM, random_module, random_revision
 from heta.records import ModelIdentity
 
 if TYPE_CHECKING:
@@ -90,6 +92,7 @@ def load_model(
     revision: str | None = None,
     bos: bool = True,
     exclude_first: bool = True,
+    random_weights: int | None = None,
 ) -> LoadedModel:
     """Load a causal language model.
 
@@ -105,10 +108,12 @@ def load_model(
         revision: branch, tag or commit of a hub id.
         bos: as for `wrap_model`.
         exclude_first: as for `wrap_model`.
+        random_weights: a seed, >= 0: the same architecture and tokenizer with weights that were never trained, as a
+            control. It goes by the name with `-random` behind it; its revision holds the seed.
 
     Raises:
-        ConfigError: an unknown dtype or device, a name that leads nowhere, a model that was not fetched yet, and as for
-            `wrap_model`.
+        ConfigError: an unknown dtype or device, a seed that is none, a name that leads nowhere, a model that was not
+            fetched yet, and as for `wrap_model`.
         IncompatibleModel: as for `wrap_model`.
         MissingDependency: a `device_map` without accelerate.
     """
@@ -116,30 +121,68 @@ def load_model(
         raise ConfigError(f"device {device!r} and device_map were both given; give one of them")
     if device_map is not None and find_spec("accelerate") is None:
         raise MissingDependency("device_map needs accelerate: pip install 'heta-bench[models]'")
+    if random_weights is not None and (random_weights < 0 or device_map is not None):
+        what = "a device_map" if device_map is not None else random_weights
+        raise ConfigError(f"random_weights takes a seed from 0 up and no device_map, got {what}; put it on one device")
     if dtype not in DTYPES:
         raise ConfigError(f"dtype is {dtype!r}, allowed are {', '.join(DTYPES)} (curvature is wrong in half precision)")
     folder = _folder(name)
     if folder is not None and revision is not None:
         raise ConfigError(f"revision {revision!r} was given for the local model {name!r}; revisions belong to hub ids")
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-
     target = None if device_map is not None else _device(device)
     where = {"local_files_only": True} if folder is not None else hub_arguments(name, revision)
+    source = name if folder is None else str(folder)
+    with _telling(name, device_map):
+        module, tokenizer = _load(source, dtype, device_map, random_weights, where)
+    if random_weights is not None:
+        commit = random_revision(module.config, random_weights)
+    elif folder is not None:
+        commit = _local_revision(folder)
+    else:
+        commit = hub_commit(name, revision) or revision or "unknown"
+    if target is not None:
+        module = module.to(target)
+    return wrap_model(
+        module.eval().requires_grad_(False),
+        tokenizer,
+        name=recorded_name(name, random=random_weights is not None),
+        revision=commit,
+        bos=bos,
+        exclude_first=exclude_first,
+    )
+
+
+def _load(source: str, dtype: str, device_map: Any, random_weights: int | None, where: Mapping[str, Any]) -> Any:
+    """The module and its tokenizer."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
     # The grouped product of experts knows no float64; on a model without experts this acts on nothing.
     experts = {"experts_implementation": "eager"} if dtype == "float64" else {}
-    source = name if folder is None else folder
+    precision = getattr(torch, dtype)
+    with quiet_transformers():
+        config = AutoConfig.from_pretrained(source, **where)
+        if getattr(config, "is_encoder_decoder", False):
+            raise IncompatibleModel(f"{source} is an encoder-decoder; only causal decoders are supported")
+        tokenizer = AutoTokenizer.from_pretrained(source, **where)
+        if random_weights is not None:
+            return random_module(config, precision, random_weights, **experts), tokenizer
+        module = AutoModelForCausalLM.from_pretrained(
+            source, dtype=precision, device_map=device_map, **experts, **where
+        )
+    return module, tokenizer
+
+
+@contextmanager
+def _telling(name: str, device_map: Any) -> Iterator[None]:
+    """Whatever keeps a model from being loaded, in one line."""
+    from safetensors import SafetensorError
+
     try:
-        with quiet_transformers():
-            config = AutoConfig.from_pretrained(source, **where)
-            if getattr(config, "is_encoder_decoder", False):
-                raise IncompatibleModel(f"{name} is an encoder-decoder; only causal decoders are supported")
-            tokenizer = AutoTokenizer.from_pretrained(source, **where)
-            module = AutoModelForCausalLM.from_pretrained(
-                source, dtype=getattr(torch, dtype), device_map=device_map, **experts, **where
-            )
+        yield
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, AssertionError, SafetensorError) as error:
+        if isinstance(error, HetaError):
+            raise
         # An AssertionError is torch's, for a device that it was not built for.
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         if device_map is not None:
@@ -148,21 +191,16 @@ def load_model(
             f"cannot load model {name!r}: {reason} (a name of {', '.join(CATALOGUE)}, a folder with a"
             " saved transformers model, or a hub id)"
         ) from error
-    if folder is not None:
-        commit = _local_revision(folder)
-    else:
-        commit = hub_commit(name, revision) or revision or "unknown"
-    short = name if name in CATALOGUE or folder is None else folder.resolve().name
-    if target is not None:
-        module = module.to(target)
-    return wrap_model(
-        module.eval().requires_grad_(False),
-        tokenizer,
-        name=short,
-        revision=commit,
-        bos=bos,
-        exclude_first=exclude_first,
-    )
+
+
+def recorded_name(name: str, *, random: bool = False) -> str:
+    """What records call a model given as `name`: one that lies in a folder goes by the folder's name.
+
+    `random`: with weights that were never trained.
+    """
+    path = Path(name).expanduser()
+    known = path.resolve().name if name not in CATALOGUE and path.is_dir() else name
+    return f"{known}{RANDOM}" if random else known
 
 
 def wrap_model(

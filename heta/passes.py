@@ -42,7 +42,14 @@ class BasePass:
         return self.embeddings.shape[1]
 
 
-def base_pass(model: LoadedModel, input_ids: Sequence[int], read: Sequence[int], target_ids: Sequence[int]) -> BasePass:
+def base_pass(
+    model: LoadedModel,
+    input_ids: Sequence[int],
+    read: Sequence[int],
+    target_ids: Sequence[int],
+    *,
+    noise: Tensor | None = None,
+) -> BasePass:
     """Run the whole input once and keep its keys and values.
 
     Args:
@@ -50,6 +57,7 @@ def base_pass(model: LoadedModel, input_ids: Sequence[int], read: Sequence[int],
         input_ids: prompt and target tokens, `[pos]`.
         read: positions whose logits predict `target_ids`, `[step]`.
         target_ids: the tokens that are explained, `[step]`.
+        noise: added to the embeddings of the first positions, `[pos, d_model]`.
 
     Raises:
         IncompatibleModel: the model keeps no plain keys and values for every position, or does not predict the same
@@ -58,6 +66,8 @@ def base_pass(model: LoadedModel, input_ids: Sequence[int], read: Sequence[int],
     """
     with torch.no_grad():
         embeddings = model.embedding(torch.tensor([list(input_ids)], device=model.device))
+        if noise is not None:
+            embeddings[0, : len(noise)] += noise.to(embeddings)
         cache = DynamicCache()
         logits = read_logits(model, embeddings, cache, read)
     layers: list[tuple[Tensor, Tensor]] = []

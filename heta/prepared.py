@@ -220,7 +220,9 @@ class Prepared:
         def compute() -> Array:
             if windows is not None:
                 return in_windows(self, windows, lambda part: part.information(mask))
-            return self.spread(self._fold(self.information_rows(self.positions, mask), summed=True))
+            from heta.left_out import left_out
+
+            return self.spread(self._fold(left_out(self, "token", mask).information.T, summed=True))
 
         return self.once(("information", mask, windows), compute)
 
@@ -231,7 +233,7 @@ class Prepared:
         foil = self.objective().foil_ids
         with self._lock:
             rows = information_by_step(
-                self._model(), self.base, positions, mask=mask, foil_ids=foil, budget=self._budget()
+                self._model(), self.base, positions, mask=mask, foil_ids=foil, budget=self.in_flight()
             )
         return cast(Array, rows.numpy())
 
@@ -240,7 +242,7 @@ class Prepared:
         from heta.perturbation import perturb
 
         with self._lock:
-            result = perturb(self._model(), self.base, perturbations, reduce, budget=self._budget())
+            result = perturb(self._model(), self.base, perturbations, reduce, budget=self.in_flight())
         return cast(Array, result.numpy())
 
     def explained_log_probs(self) -> "Reduce":
@@ -280,7 +282,7 @@ class Prepared:
             from heta.curvature.modes import curvature
 
             objective = self.objective(options.hessian_layer)
-            found = curvature(objective, self.positions, options, windows=windows, budget=self._budget(backward=True))
+            found = curvature(objective, self.positions, options, windows=windows, budget=self.in_flight(backward=True))
             return self.spread(self._fold(found.values.numpy())), found.left_out
 
         return self.once(("curvature", options.key(), windows), compute)
@@ -297,23 +299,10 @@ class Prepared:
         Raises:
             ConfigError: policy `each`, which has one ranking a target token.
         """
-        if self.each:
-            raise ConfigError(
-                "curvature screened settles one ranking, policy 'each' has one for every target token; take curvature"
-                " exact or one_pass"
-            )
-        from heta.screening import CHEAP_PROBES, Knowledge, screen
+        from heta.screening import screened
 
-        cheap, _ = self.curvature(options.one_pass(CHEAP_PROBES))
-
-        def measure(indices: Sequence[int]) -> Array:
-            return cast(Array, self.information_rows([self.positions[i] for i in indices], mask).sum(0))
-
-        known = measure if information else self.information(mask)[self.positions]
-        knowledge = Knowledge(cheap[self.positions], known)
-        objective = self.objective(options.hessian_layer)
         with self._lock:
-            return screen(objective, self.positions, knowledge, score, options, budget=self._budget(backward=True))
+            return screened(self, options, score, mask, information=information)
 
     def spread(self, values: Array) -> Array:
         """`[..., scored]` values put at their tokens: `[..., pos]`, 0 elsewhere."""
@@ -334,7 +323,7 @@ class Prepared:
         other.__dict__.update(encoding=encoding, explained=self.explained)
         return other
 
-    def _budget(self, *, backward: bool = False) -> int:
+    def in_flight(self, *, backward: bool = False) -> int:
         """Tokens in one pass."""
         first = min(self.positions[0], self.base.read[0])
         return self.budget.tokens_in_flight(self._model(), self.base, first, backward=backward)

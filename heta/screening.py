@@ -14,13 +14,19 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heta.curvature.blocks import Pair, block_norms
 from heta.curvature.options import CurvatureOptions
+from heta.errors import ConfigError
 from heta.objective import Objective
+
+if TYPE_CHECKING:
+    from heta.masks import Mask
+    from heta.prepared import Prepared
 
 Array = NDArray[np.float64]
 Score = Callable[[Array, Array], Array]
@@ -67,6 +73,28 @@ class Screened:
             f" for {int((self.probes > 0).sum())} of {len(self.probes)} tokens, {int(self.probes.sum())} in all;"
             f" {int(self.masked.sum())} tokens masked"
         )
+
+
+def screened(
+    prepared: "Prepared", options: CurvatureOptions, score: Score, mask: "Mask", *, information: bool
+) -> Screened:
+    """See `Prepared.screened`."""
+    if prepared.each:
+        raise ConfigError(
+            "curvature screened settles one ranking, policy 'each' has one for every target token; take curvature"
+            " exact or one_pass"
+        )
+    cheap, _ = prepared.curvature(options.one_pass(CHEAP_PROBES))
+
+    def measure(indices: Sequence[int]) -> Array:
+        rows = prepared.information_rows([prepared.positions[i] for i in indices], mask)
+        return np.asarray(rows.sum(0), dtype=np.float64)
+
+    known = measure if information else prepared.information(mask)[prepared.positions]
+    knowledge = Knowledge(cheap[prepared.positions], known)
+    objective = prepared.objective(options.hessian_layer)
+    budget = prepared.in_flight(backward=True)
+    return screen(objective, prepared.positions, knowledge, score, options, budget=budget)
 
 
 def screen(

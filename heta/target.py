@@ -10,6 +10,8 @@ from heta.model import LoadedModel
 from heta.records import ChatText, Span, Target, TargetPolicy
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from heta.passes import BasePass
 
 POLICIES: tuple[TargetPolicy, ...] = ("answer", "first", "each", "model")
@@ -87,8 +89,13 @@ def _against(foil: str, other: Encoding, coded: Encoding) -> Explained:
     raise InputError(f"the target and the foil {foil!r} differ in no token up to the shorter one's end; name another")
 
 
-def explained_pass(model: LoadedModel, prompt_ids: Sequence[int], chosen: Explained) -> "BasePass":
-    """The full pass over a prompt and what is read behind it, its logits at the tokens that are explained."""
+def explained_pass(
+    model: LoadedModel, prompt_ids: Sequence[int], chosen: Explained, *, noise: "Tensor | None" = None
+) -> "BasePass":
+    """The full pass over a prompt and what is read behind it, its logits at the tokens that are explained.
+
+    `noise` `[pos, d_model]` is added to the embeddings of the first positions.
+    """
     from heta.passes import base_pass
 
     read = len(prompt_ids) - 1 + len(chosen.before)
@@ -97,6 +104,7 @@ def explained_pass(model: LoadedModel, prompt_ids: Sequence[int], chosen: Explai
         [*prompt_ids, *chosen.before, *chosen.target_ids[:-1]],
         [read + step for step in range(len(chosen.target_ids))],
         chosen.target_ids,
+        noise=noise,
     )
 
 

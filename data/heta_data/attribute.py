@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import heta
 from heta.errors import ConfigError, HetaError, IncompatibleModel, InputError, MissingDependency
 from heta.records import TargetPolicy
+from heta_data.attribute_plan import Estimate, estimate
 from heta_data.attribution_files import NO_MODEL, Lane, library_versions, read_attributions, to_record
 from heta_data.compose import unscored_spans
 from heta_data.errors import IntegrityError
@@ -84,6 +85,7 @@ def run_attributions(
     policy: TargetPolicy = "answer",
     budget: "Budget | None" = None,
     progress: Progress | None = None,
+    announce: Callable[[Estimate], None] | None = None,
 ) -> Summary:
     """Attribute every item by every method, into the working folder; what is there already is not done again.
 
@@ -95,6 +97,7 @@ def run_attributions(
         policy: which target tokens are explained.
         budget: what one pass may hold; no part of what makes two records the same work.
         progress: called after each record.
+        announce: called with an estimate before the first record, where a model is used and something is missing.
 
     Returns:
         Counts, and every failure of a single item. An item that fails is left out and the others go on.
@@ -113,6 +116,10 @@ def run_attributions(
             Lane.open(workspace, method, identity if method.needs_model else NO_MODEL, policy) for method in methods
         ]
         run = _Run(lanes, items, policy, budget, progress)
+        if announce is not None and model is not None:
+            missing = [(item, [lane.method for lane in pending]) for item, pending in run.work]
+            if (found := estimate(missing, model, policy=policy, budget=budget)) is not None:
+                announce(found)
         with ExitStack() as stack:
             run.go(model, stack)
         for lane in lanes:

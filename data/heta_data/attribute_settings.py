@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 import heta
 from heta.budget import Budget, parse_memory
 from heta.errors import ConfigError, UnknownName
+from heta.presets import Preset, preset_options
 from heta.records import TargetPolicy
 from heta_data.workspace import Workspace
 
@@ -41,7 +42,12 @@ class AttributeSettings(BaseModel):
     """Most bytes that one batch may take beside the model; in text with a unit, e.g. `2GB`."""
     tokens: PositiveStrictInt | None = None
     """Most tokens in one pass. Like `device_map` and `memory`, of no matter to records and their keys."""
+    random_weights: Annotated[int, Field(ge=0, strict=True)] | None = None
+    """A seed: the model with weights that were never trained, as a control."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = DEFAULT_METHODS
+    """Names, or `all` alone: every method that is registered."""
+    preset: Preset | None = None
+    """Options of all methods by name; `options` go over them."""
     policy: TargetPolicy = "answer"
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Options per method, in TOML `[attribute.options.METHOD]`."""
@@ -65,6 +71,10 @@ def load_settings(
     # A flag for one of these two goes over the file's word on the other; two flags are for `load_model` to refuse.
     if (flags.get("device") is None) != (flags.get("device_map") is None):
         settings = settings.model_copy(update={"device": flags.get("device"), "device_map": flags.get("device_map")})
+    if "all" in settings.methods:
+        if len(settings.methods) > 1:
+            raise ConfigError("methods name 'all' and others: 'all' has them all, name it alone")
+        settings = settings.model_copy(update={"methods": tuple(heta.METHODS.names())})
     for name in (*settings.methods, *settings.options):
         if name not in heta.METHODS:
             raise UnknownName("method", name, heta.METHODS.names())
@@ -104,4 +114,5 @@ def create_methods(settings: AttributeSettings) -> "list[Method]":
     Raises:
         ConfigError: an option that a method does not have, or a value it cannot use.
     """
-    return [heta.create_method(name, **settings.options.get(name, {})) for name in settings.methods]
+    named = {name: preset_options(settings.preset, name) if settings.preset else {} for name in settings.methods}
+    return [heta.create_method(name, **{**named[name], **settings.options.get(name, {})}) for name in settings.methods]

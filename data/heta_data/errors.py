@@ -17,6 +17,17 @@ class FolderBusy(HetaError):
     """Another process writes to this working folder."""
 
 
+class Misaligned(HetaError):
+    """Outside work does not fit the items it is about; carries every place, one line each."""
+
+    def __init__(self, what: str, issues: Sequence[str]) -> None:
+        self.issues = tuple(issues)
+        super().__init__(
+            f"{len(self.issues)} place(s) where the file does not fit; {what}:\n"
+            + "\n".join(f"  - {issue}" for issue in self.issues)
+        )
+
+
 class ReleaseBlocked(HetaError):
     """A release cannot be built or fails its check; carries every problem, one breadcrumb line each."""
 

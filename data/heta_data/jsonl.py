@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from heta_data.errors import RecordError
@@ -20,13 +20,16 @@ from heta_data.records import Record
 log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Record)
+M = TypeVar("M", bound=BaseModel)
 
 _EVALUATE = "run `heta evaluate run` again, it writes the file anew"
 _REMEDIES = {
-    "item": "build the items again with `heta data build` and --force",
-    "attribution": "run `heta data attribute` again, it drops this line and computes it anew",
-    "token_labels": "delete this line, then `heta campaign pull` fetches it again (what came from elsewhere, put back)",
+    "item": "build the items again with `heta data build` and --force (imported ones: delete this line, import again)",
+    "attribution": "run `heta data attribute` again, it drops this line and computes it anew "
+    "(imported ones: delete the file, import again)",
+    "token_labels": "delete this line, then `heta campaign pull` fetches it again (imported ones: import again)",
     "opinion": "delete this line, then `heta campaign opinions` fetches it again",
+    "judgment": "run `heta judge run` again, it writes the file anew from judge.sqlite, without asking again",
     "gold_labels": _EVALUATE,
     "metric_result": _EVALUATE,
 }
@@ -46,6 +49,27 @@ def parse_line(text: str, record_type: type[R], where: str) -> R:
     Raises:
         RecordError: not JSON, a newer schema, another record type, or a field that does not fit.
     """
+    data = parse_object(text, where)
+    expected = record_type.model_fields["record"].default
+    got = data.get("record", expected)
+    if got != expected:
+        raise RecordError(f"{where}:record: got {got!r}, this file must hold {expected!r} records")
+    version = data.get("schema_version", 1)
+    if type(version) is not int:  # `true` and 1.0 equal 1
+        raise RecordError(f"{where}:schema_version: got {str(version)[:60]!r}, expected a whole number")
+    if version > 1:
+        raise RecordError(f"{where}:schema_version: got {version}, this toolkit reads up to 1: update heta-bench")
+    return validate_line(text, record_type, where)
+
+
+def parse_object(text: str, where: str) -> dict[str, Any]:
+    """One line as a JSON object; a key given twice, NaN and infinity are refused.
+
+    Raises:
+        RecordError: anything else.
+    """
+    if text.startswith("\ufeff"):
+        raise RecordError(f"{where}: begins with a byte order mark; save the file as UTF-8 without one")
     try:
         data = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
@@ -54,16 +78,18 @@ def parse_line(text: str, record_type: type[R], where: str) -> R:
         raise RecordError(f"{where}: not JSON that a record can hold: {error}") from None
     if not isinstance(data, dict):
         raise RecordError(f"{where}: got a JSON {type(data).__name__}, expected an object")
-    expected = record_type.model_fields["record"].default
-    got = data.get("record", expected)
-    if got != expected:
-        raise RecordError(f"{where}:record: got {got!r}, this file must hold {expected!r} records")
-    version = data.get("schema_version", 1)
-    if isinstance(version, int) and version > 1:
-        raise RecordError(f"{where}:schema_version: got {version}, this toolkit reads up to 1: update heta-bench")
+    return data
+
+
+def validate_line(text: str, model: type[M], where: str) -> M:
+    """One line of JSON as `model`, types taken strictly.
+
+    Raises:
+        RecordError: a field that does not fit.
+    """
     try:
         # JSON mode: arrays become the tuples that the records hold, strict or not.
-        return record_type.model_validate_json(text, strict=True)
+        return model.model_validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))

@@ -1,6 +1,6 @@
 """What people say about attribution methods: which highlighting is better, and what they can answer from it."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -56,6 +56,8 @@ class Opinion(Record):
     """Hash of the text that the rater agreed to; None where there was none to agree to."""
     isolation: Isolation
     origin: LabelOrigin | None = None
+
+    later_fields: ClassVar[frozenset[str]] = frozenset({"consent_version"})
 
     @model_validator(mode="after")
     def _one_kind_of_answer(self) -> Self:

@@ -32,6 +32,8 @@ Isolation = Literal["trust", "organisation", "server"]
 read each other; `organisation`: moreover each rater has an organisation of their own there, and whatever belongs to
 anybody else answers 404; `trust`: nothing but the raters' word, as on a server that is not ours."""
 Share = Annotated[float, Field(ge=0, le=1)]
+Mark = Annotated[int, Field(ge=0, le=1)]
+"""1 where a unit is marked. Not `Literal[0, 1]`: that takes `true` and `1.0` from a file, strict or not."""
 Seconds = Annotated[float, Field(ge=0)]
 
 
@@ -157,8 +159,8 @@ class AttributionRecord(Record):
     config_hash: str
     versions: dict[str, str]
     notes: tuple[str, ...] = ()
-    seconds: Seconds
-    """What the method takes alone: passes shared with other methods count for each of them."""
+    seconds: Seconds | None
+    """What the method takes alone: passes shared with other methods count for each of them. None: not measured."""
     peak_memory: NonNegativeInt | None = None
 
     measured_fields: ClassVar[frozenset[str]] = frozenset({"seconds", "peak_memory"})
@@ -287,7 +289,7 @@ class TokenLabels(Record):
     starts: tuple[int, ...]
     ends: tuple[int, ...]
     """The units that could be marked."""
-    labels: tuple[Literal[0, 1], ...]
+    labels: tuple[Mark, ...]
     cannot_tell: bool = False
     skipped: bool = False
     seconds: Seconds | None = None
@@ -335,7 +337,7 @@ class GoldLabels(Record):
     ends: tuple[int, ...]
     probability: tuple[Share, ...]
     """Estimated probability that a unit matters."""
-    labels: tuple[Literal[0, 1], ...]
+    labels: tuple[Mark, ...]
     method: str
     n_raters: Annotated[int, Field(ge=1)]
     kinds: tuple[RaterKind, ...]

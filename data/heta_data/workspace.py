@@ -1,7 +1,9 @@
 """The working folder of one benchmark: where each file lies, its settings, and its lock.
 
 my-benchmark/  heta.toml  items.jsonl  attributions/<model>/<method>-<config8>.jsonl  campaign.sqlite
-labels.jsonl  opinions.jsonl  gold.jsonl  results.jsonl  report.html  studio/  releases/<version>/
+labels.jsonl  opinions.jsonl  judgments.jsonl  judge.sqlite  campaign_gold.jsonl  gold.jsonl  agreement.jsonl
+results.jsonl  report.html  faithfulness/<model>/<subject>-<settings8>.jsonl  faithfulness.jsonl  studio/
+releases/<version>/
 """
 
 import os
@@ -18,7 +20,7 @@ from heta.errors import ConfigError, suggest
 from heta_data.errors import FolderBusy
 from heta_data.record_base import content_hash
 
-TABLES = ("attribute", "campaign", "evaluate", "release")
+TABLES = ("attribute", "campaign", "evaluate", "faithfulness", "judge", "release")
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -49,9 +51,15 @@ class Workspace:
         self.labels = self.root / "labels.jsonl"
         self.quarantine = self.root / "quarantine.jsonl"
         self.opinions = self.root / "opinions.jsonl"
+        self.judgments = self.root / "judgments.jsonl"
+        self.judge_ledger = self.root / "judge.sqlite"
         self.gold = self.root / "gold.jsonl"
+        self.campaign_gold = self.root / "campaign_gold.jsonl"
+        self.agreement = self.root / "agreement.jsonl"
         self.results = self.root / "results.jsonl"
         self.report = self.root / "report.html"
+        self.faithfulness = self.root / "faithfulness"
+        self.faithfulness_summary = self.root / "faithfulness.jsonl"
         self.studio = private_folder(self.root) or self.root / "studio"
         self.releases = self.root / "releases"
 

@@ -1,11 +1,9 @@
 """One evaluation of a working folder: items, labels and attributions in, gold.jsonl and results.jsonl out."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
-
-import numpy as np
 
 from heta.errors import InputError
 from heta_data.attribution_files import read_attributions
@@ -13,13 +11,19 @@ from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import AttributionRecord, GoldLabels, Item, MetricResult, Record, TokenLabels
 from heta_data.workspace import Workspace
-from heta_evaluation.aggregation.majority import gold_labels
+from heta_evaluation.aggregation.gold import choose_gold, keep_adjudicated, read_gold
 from heta_evaluation.agreement.results import agreement_results
+from heta_evaluation.alignment.anchoring import anchoring_results, shown_method
+from heta_evaluation.alignment.comparisons import comparison_results
+from heta_evaluation.alignment.contrasts import families
 from heta_evaluation.alignment.orders import order_results
+from heta_evaluation.alignment.pooled import pooled_results
+from heta_evaluation.alignment.projection import bias_results, measure_models
 from heta_evaluation.alignment.quantities import Quantities
-from heta_evaluation.alignment.results import alignment_results, difference_results, item_results
+from heta_evaluation.alignment.results import alignment_results, item_results
 from heta_evaluation.alignment.table import Progress, Table, build_table
-from heta_evaluation.labels import Selection, select_labels
+from heta_evaluation.labels import select_labels
+from heta_evaluation.ratings import collect_ratings
 from heta_evaluation.results import Writer, count_results
 from heta_evaluation.settings import EvaluateSettings
 
@@ -36,6 +40,10 @@ class Inputs:
     items: tuple[Item, ...]
     labels: tuple[TokenLabels, ...]
     attributions: tuple[AttributionRecord, ...]
+    campaign_gold: tuple[GoldLabels, ...] | None = None
+    """The campaign's own gold labels; None where there is no such file."""
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """Whose attribution assisted raters saw; see `alignment.anchoring.shown_method`."""
 
     def fingerprint(self) -> str:
         """Content hash over everything read, without measured times: tells whether results are still current."""
@@ -53,16 +61,26 @@ class Evaluation:
 
 
 def read_inputs(workspace: Workspace) -> Inputs:
-    """Items, labels and attributions of the folder; attributions may be missing.
+    """Items, labels, attributions and the campaign's gold labels of the folder; the last two may be missing.
 
     Raises:
         InputError: there are no items or no labels yet; the message says which command makes them.
-        RecordError: a line of a file cannot be read.
+        RecordError: a line of a file cannot be read. IntegrityError: an item has gold labels twice.
+    """
+    items, labels = read_labelled(workspace)
+    gold = tuple(read_gold(workspace.campaign_gold).values()) if workspace.campaign_gold.exists() else None
+    return Inputs(items, labels, tuple(read_attributions(workspace)), gold, shown_method(workspace))
+
+
+def read_labelled(workspace: Workspace) -> tuple[tuple[Item, ...], tuple[TokenLabels, ...]]:
+    """Items and labels of the folder.
+
+    Raises:
+        InputError: there are no items or no labels yet. RecordError: a line of a file cannot be read.
     """
     _check_there(workspace)
     items = tuple(_read(workspace.items, Item, _NO_ITEMS))
-    labels = tuple(_read(workspace.labels, TokenLabels, _NO_LABELS))
-    return Inputs(items, labels, tuple(read_attributions(workspace)))
+    return items, tuple(_read(workspace.labels, TokenLabels, _NO_LABELS))
 
 
 def _check_there(workspace: Workspace) -> None:
@@ -91,11 +109,12 @@ def evaluate(
     Args:
         workspace: the folder; locked while this runs.
         progress: called with (steps done, steps), two steps an item.
-        overrides: fields of `EvaluateSettings` (`kinds`, `arms`, `campaign`, `draws`, `seed`, `rule`) over
+        overrides: fields of `EvaluateSettings` (`kinds`, `arms`, `campaign`, `draws`, `seed`, `rule`, `gold`) over
             `[evaluate]` of heta.toml; None leaves a field as it is.
 
     Raises:
-        InputError: no items, no labels, or none of the kinds and arms that count.
+        InputError: no items, no labels, or none of the kinds and arms that count; or gold.jsonl holds an adjudicator's
+            decisions that stand nowhere else.
         ConfigError: a setting that cannot be used.
         IntegrityError: labels or attributions that do not belong to the items.
         RecordError: a line of a file cannot be read.
@@ -107,6 +126,7 @@ def evaluate(
     with workspace.lock():
         inputs = read_inputs(workspace)
         evaluation = evaluate_records(inputs, settings, progress=progress)
+        keep_adjudicated(workspace, evaluation.gold)
         write_records(workspace.gold, evaluation.gold)
         write_records(workspace.results, evaluation.results)
     return evaluation
@@ -115,20 +135,38 @@ def evaluate(
 def evaluate_records(inputs: Inputs, settings: EvaluateSettings, *, progress: Progress | None = None) -> Evaluation:
     """The same on records in memory; nothing is written."""
     selection = select_labels(inputs.items, inputs.labels, settings)
-    table = build_table(inputs.items, selection, inputs.attributions, rule=settings.rule, progress=_part(progress, 0))
+    gold = choose_gold(
+        collect_ratings(inputs.items, selection), settings.gold, inputs.campaign_gold, seed=settings.seed
+    )
+    table = build_table(
+        inputs.items,
+        selection,
+        inputs.attributions,
+        rule=settings.rule,
+        gold=gold.fixed,
+        progress=_part(progress, 0),
+    )
+    table = replace(table, notes=(*gold.notes, *table.notes))
     quantities = Quantities(table)
+    compared = families(settings.contrasts, table.subjects, quantities.pairs)
     draws = quantities.bootstrap(settings.draws, settings.seed, _part(progress, 1))
     observed = [quantities.observed(row) for row in table.rows]
     writer = Writer(table, settings)
     results = (
-        *count_results(writer, inputs.fingerprint()),
+        *count_results(writer, inputs.fingerprint(), gold.described()),
         *agreement_results(writer),
         *alignment_results(writer, quantities, draws, observed),
-        *difference_results(writer, quantities, draws, observed),
+        *pooled_results(writer, quantities, draws),
+        *comparison_results(writer, quantities, draws, observed, compared),
+        *anchoring_results(writer, inputs.items, inputs.labels, inputs.attributions, inputs.shown),
         *order_results(writer, observed),
+        *bias_results(
+            writer,
+            measure_models(table, inputs.items, inputs.attributions, selection.segmentation, settings.seed),
+        ),
         *item_results(writer, quantities, observed),
     )
-    return Evaluation(results, tuple(_gold(inputs.items, selection, table)), table, settings)
+    return Evaluation(results, gold.records, table, settings)
 
 
 def _part(progress: Progress | None, number: int) -> Progress | None:
@@ -136,16 +174,3 @@ def _part(progress: Progress | None, number: int) -> Progress | None:
     if progress is None:
         return None
     return lambda done, total: progress(number * total + done, 2 * total)
-
-
-def _gold(items: Sequence[Item], selection: Selection, table: Table) -> Iterable[GoldLabels]:
-    for item, row in zip(items, table.rows, strict=True):
-        if labels := selection.by_item[item.id]:
-            yield gold_labels(
-                item_id=item.id,
-                segmentation=selection.segmentation,
-                units=row.units,
-                labels=np.asarray(row.labels, dtype=bool),
-                kinds=[record.kind for record in labels],
-                arms=[record.arm for record in labels],
-            )

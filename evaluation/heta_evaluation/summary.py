@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from heta_data.records import MetricResult
+from heta_evaluation.alignment.anchoring import ANCHORING
 from heta_evaluation.alignment.subjects import LEXICAL, RANDOM, Subject
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.results import ANSWERED, EVALUATION, HUMAN_REFERENCE, ResultIndex
 
 MAIN = "token_f1@k"
 COLUMNS = (MAIN, "average_precision", "spearman", "dsa_minus_uniform")
-_SURE = 0.05
 
 
 class Banner(NamedTuple):
@@ -45,7 +45,8 @@ _BANNERS = {
 
 def banners(results: Iterable[MetricResult]) -> list[Banner]:
     """A warning for each kind of label that is not a person's blind judgement; empty where all are."""
-    found = {name for result in results for name in (*result.kinds, *result.arms)}
+    # The anchoring effect compares arms: it is no figure that assisted labels entered unnoticed.
+    found = {name for one in results if one.variant != ANCHORING for name in (*one.kinds, *one.arms)}
     return [banner for name, banner in _BANNERS.items() if name in found]
 
 
@@ -75,11 +76,19 @@ class Line:
     normalised: MetricResult | None
     outside: MetricResult | None
     order_effect: MetricResult | None
+    ranked: bool = True
+    """False for a method on a model that answers none of the items: it is shown apart and compared with nothing."""
+
+
+def unranked(subjects: Sequence[Subject], index: ResultIndex) -> set[str]:
+    """Names of methods on models that answer none of the items they were asked."""
+    silent = {one.subject for one in index.of(ANSWERED, "main") if one.value == 0 and one.n}
+    return {subject.name for subject in subjects if not subject.baseline and subject.model_name in silent}
 
 
 def verdict_lines(subjects: Sequence[Subject], index: ResultIndex) -> list[Line]:
-    """One line for each subject: methods by falling F1@k, then baselines by falling F1@k."""
-    names = short_names(subjects)
+    """One line for each subject: methods by falling F1@k, baselines likewise, then what is not ranked, by name."""
+    names, apart = short_names(subjects), unranked(subjects, index)
     lines = []
     for subject in subjects:
         lines.append(
@@ -90,12 +99,13 @@ def verdict_lines(subjects: Sequence[Subject], index: ResultIndex) -> list[Line]
                 index.get(MAIN, subject.name, "normalised"),
                 index.get("mass_outside", subject.name),
                 index.get("dsa", subject.name, "order_effect"),
+                subject.name not in apart,
             )
         )
 
-    def rank(line: Line) -> tuple[bool, float]:
-        value = line.figures[MAIN].value if MAIN in line.figures else None
-        return line.subject.baseline, -2.0 if value is None else -value
+    def rank(line: Line) -> tuple[bool, bool, float]:
+        value = line.figures[MAIN].value if MAIN in line.figures and line.ranked else None
+        return not line.ranked, line.subject.baseline, -2.0 if value is None else -value
 
     return sorted(lines, key=rank)
 
@@ -105,7 +115,7 @@ def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     if value is None:
         return "none"
     text = f"{value:{'+' if sign else ''}.{digits}f}"
-    return "0.00"[: 2 + digits] if float(text) == 0 else text.replace("-", "−")
+    return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", "−")
 
 
 def interval(result: MetricResult, digits: int = 2, *, sign: bool = False) -> str:
@@ -132,8 +142,15 @@ def p_text(p: float) -> str:
 def verdict(subjects: Sequence[Subject], index: ResultIndex) -> list[str]:
     """What the evaluation says, in sentences."""
     lines = verdict_lines(subjects, index)
-    methods = [line for line in lines if not line.subject.baseline and MAIN in line.figures]
+    methods = [line for line in lines if not line.subject.baseline and MAIN in line.figures and line.ranked]
     scored = [line for line in methods if line.figures[MAIN].value is not None]
+    silent = [
+        f"{one.subject}: 0 of {one.n} answered. What is said of answers that a model never gives is not ranked."
+        for one in index.of(ANSWERED, "main")
+        if one.value == 0 and one.n
+    ]
+    if silent and not methods:
+        return ["No leaderboard: no model answers any of the items.", *silent]
     if not methods:
         return ["There is no attribution to judge: only the baselines and the raters are shown."]
     if not scored:
@@ -150,12 +167,13 @@ def verdict(subjects: Sequence[Subject], index: ResultIndex) -> list[str]:
         said.append(_against(best, rivals[0], f"{rivals[0].label}, a rule that reads no model", index))
     if len(scored) > 1:
         said.append(_against(best, scored[1], f"the next method, {scored[1].label}", index))
+    said += anchoring_sentence(subjects, index)
     said += [
         f"{result.subject} answers {number(result.value, 0)} of {result.n} items by itself."
         for result in index.of(ANSWERED, "main")
-        if result.value is not None
+        if result.value
     ]
-    return said
+    return [*said, *silent]
 
 
 def _best(best: Line, count: int) -> str:
@@ -184,15 +202,56 @@ def _against(best: Line, rival: Line, name: str, index: ResultIndex) -> str:
     turned = index.get(MAIN, f"{second} minus {first}", "difference")
     if result is None and turned is not None and turned.value is not None:
         low, high = (None, None) if turned.low is None or turned.high is None else (-turned.high, -turned.low)
-        result = turned.model_copy(update={"value": -turned.value, "low": low, "high": high})
+        other = {"ahead": "behind", "behind": "ahead", "open": "open"}[turned.config["verdict"]]
+        config = {**turned.config, "verdict": other}
+        result = turned.model_copy(update={"value": -turned.value, "low": low, "high": high, "config": config})
     if result is None or result.value is None:
         return f"It cannot be compared with {name}: no common items."
-    p = float(result.config["p_holm"])
-    detail = f"difference {figure(result, sign=True)}, p {'' if p < 0.001 else '= '}{p_text(p)} after Holm"
-    clear = result.low is not None and result.high is not None and (result.low > 0 or result.high < 0)
-    if not (clear and p < _SURE):
-        return f"It cannot be told apart from {name} ({detail})."
-    return f"It {'beats' if result.value > 0 else 'falls behind'} {name} ({detail})."
+    return difference_sentence(result, name)
+
+
+def difference_sentence(result: MetricResult, name: str) -> str:
+    """What a `difference` with a value says of its first side, `It`, and the other, `name`.
+
+    The interval that is printed holds together with those of the other pairs, so that it and the verdict are one.
+    """
+    about = result.config
+    p, pairs, value = float(about["p_holm"]), int(about["pairs"]), result.value or 0.0
+    corrected = f" after Holm over {pairs} pairs" if pairs > 1 else ""
+    detail = f"difference {figure(result, sign=True)}, p {'' if p < 0.001 else '= '}{p_text(p)}{corrected}"
+    late = "Not declared beforehand: " if about["family"] == "exploratory" else ""
+    first = f"{late}it" if late else "It"
+    if about["verdict"] != "open":
+        return f"{first} {'beats' if value > 0 else 'falls behind'} {name} ({detail})."
+    if about["doubt"] == "few_raters":
+        side = "ahead of" if value > 0 else "behind"
+        return f"{first} is {side} {name} with these raters ({detail}); so few say nothing about others."
+    if about["doubt"] == "test":
+        verb = "beats" if value > 0 else "falls behind"
+        whether = f"{late}whether" if late else "Whether"
+        return f"{whether} it {verb} {name} is open: the interval leaves 0 out, the test does not agree ({detail})."
+    said = f"{first} cannot be told apart from {name} ({detail})"
+    if about["doubt"] == "interval":
+        side = "ahead" if value > 0 else "behind"
+        return f"{said}: {side} by the test, which takes the raters as they are, and not surely so with others."
+    return f"{said}."
+
+
+def anchoring_sentence(subjects: Sequence[Subject], index: ResultIndex) -> list[str]:
+    """What seeing an attribution did to raters' F1@k with it: one sentence, or none where one arm has labels."""
+    names = short_names(subjects)
+    found = [one for one in index.of(MAIN, ANCHORING) if one.value is not None and one.subject in names]
+    if not found:
+        return [f"Anchoring: not known, {one.config['problem']}." for one in index.of(MAIN, ANCHORING) if one.reason]
+    shown = [one for one in found if one.config["shown"]]
+    chosen = shown or [max(found, key=lambda one: abs(one.value or 0.0))]
+    raters = chosen[0].config["raters"]
+    listed = ", ".join(f"{names[one.subject]} {figure(one, sign=True)}" for one in chosen)
+    what = f"the method that was shown: {listed}" if shown else f"most for {listed} (which one was shown is not known)"
+    return [
+        f"Anchoring, F1@k with raters who saw an attribution less F1@k with raters who saw none, over {chosen[0].n} "
+        f"items and {raters['assisted']} and {raters['blind']} raters; {what}."
+    ]
 
 
 def notes(index: ResultIndex) -> list[str]:

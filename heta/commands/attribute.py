@@ -48,7 +48,14 @@ class _Job:
 @click.option("--device", help="A torch device [default: cuda where there is one, else cpu].")
 @execution_options
 @click.option("--score-first", is_flag=True, help="Put no BOS token in front and score the prompt's first token too.")
+@click.option(
+    "--random-weights",
+    type=click.IntRange(min=0),
+    metavar="SEED",
+    help="The model with weights that were never trained, as a control.",
+)
 @click.option("--method", default="heta_fast", show_default=True, help="One of `heta methods`.")
+@click.option("--preset", type=click.Choice(["quick", "source"]), help="Options by name; --option goes over them.")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the method; repeatable.")
 @click.option(
     "--policy",
@@ -74,7 +81,9 @@ def attribute(
     memory: str | None,
     tokens: int | None,
     score_first: bool,
+    random_weights: int | None,
     method: str,
+    preset: str | None,
     options: tuple[str, ...],
     policy: Any,
     foil: str | None,
@@ -92,16 +101,20 @@ def attribute(
       heta attribute "The capital of France is" --target " Paris" --foil " Rome"
       heta attribute "The capital of France is" --target " Paris" --device-map auto --memory 2GB
       heta attribute "The capital of France is" --target " Paris" --score-first
+      heta attribute "The capital of France is" --target " Paris" --method lime --preset source
+      heta attribute "The capital of France is" --target " Paris" --method kl --random-weights 0
       heta attribute "What is the capital of France?" --chat --generate 20 --save paris.json
     """
     from heta.encode import check_prompt, check_texts
     from heta.methods import create_method
+    from heta.presets import preset_options
 
     if (target is None) == (generate is None):
         raise click.UsageError("give exactly one of --target and --generate: what to explain, or how much to write")
     if system is not None and not chat:
         raise click.UsageError("--system belongs to a chat; give --chat as well, or leave it out")
-    chosen = create_method(method, **parse_options(options))
+    named = {} if preset is None else preset_options(preset, method)
+    chosen = create_method(method, **{**named, **parse_options(options)})
     budget = Budget(tokens=tokens, memory=None if memory is None else parse_memory(memory))
     if foil is not None and policy != "answer":
         raise click.UsageError("--foil explains one token, the first in which the two part; leave --policy out")
@@ -115,6 +128,7 @@ def attribute(
             "--score-first": score_first or None,
         }
         loading = {"--revision": revision, "--device": device, "--device-map": device_map, "--model": model_name}
+        loading["--random-weights"] = None if random_weights is None else str(random_weights)
         running = {"--memory": memory, "--tokens": tokens}
         # What the method does not read; a model that writes the target is loaded all the same.
         _refuse(method, explaining | running if generate else explaining | running | loading)
@@ -143,6 +157,7 @@ def attribute(
                 device_map=device_map,
                 bos=not score_first,
                 exclude_first=not score_first,
+                random_weights=random_weights,
             )
         result = _compute(job, model, chosen, say)
     _show(result, html_file, save_file, as_json)

@@ -68,7 +68,14 @@ class Method(ABC):
 
     @property
     def config(self) -> dict[str, Any]:
-        """Everything the numbers depend on besides model and texts: options, fixed choices, definition."""
+        """Everything the numbers depend on besides model and texts: options, fixed choices, definition; and the preset
+        that they are.
+        """
+        from heta.presets import preset_of
+
+        return {**self._acting(), "preset": preset_of(self)}
+
+    def _acting(self) -> dict[str, Any]:
         return {**self.options.acting(), **self.fixed(), "definition": self.definition}
 
     def fixed(self) -> dict[str, Any]:
@@ -77,8 +84,8 @@ class Method(ABC):
 
     @property
     def config_hash(self) -> str:
-        """8 hexadecimal digits over `config`."""
-        written = json.dumps(self.config, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        """8 hexadecimal digits over `config`, the preset's name aside: it follows from the rest."""
+        written = json.dumps(self._acting(), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return hashlib.sha256(written.encode("utf-8")).hexdigest()[:8]
 
 
@@ -91,6 +98,12 @@ METHODS: Registry[type[Method]] = Registry(
         "heta_fast": "heta.methods.heta:HetaFast",
         "kl": "heta.methods.perturbation:Kl",
         "leave_one_out": "heta.methods.perturbation:LeaveOneOut",
+        "gilot": "heta.methods.gilot:Gilot",
+        "lime": "heta.methods.surrogate:Lime",
+        "kernel_shap": "heta.methods.surrogate:KernelShap",
+        "contextcite": "heta.methods.surrogate:ContextCite",
+        "reagent": "heta.methods.reagent:Reagent",
+        "greedy_rationale": "heta.methods.greedy:GreedyRationale",
         "gradient_norm": "heta.methods.gradient:GradientNorm",
         "gradient_x_input": "heta.methods.gradient:GradientTimesInput",
         "integrated_gradients": "heta.methods.integrated:IntegratedGradients",

@@ -2,9 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from heta.errors import InputError
 from heta.masks import Mask
 from heta.methods.base import Method, Options, Scores
 from heta.records import Unit
@@ -43,7 +40,7 @@ class LeaveOneOutOptions(KlOptions):
     """Options of `leave_one_out`."""
 
     unit: Unit = "token"
-    """What is masked at a time: a token, or all scored tokens of a word."""
+    """What is masked at a time: a token, or all scored tokens of a word or sentence."""
 
 
 class LeaveOneOut(Method):
@@ -67,17 +64,8 @@ class LeaveOneOut(Method):
 
     def score(self, prepared: "Prepared") -> Scores:
         """The drop of every scored unit."""
-        from heta.perturbation import Perturbation
+        from heta.left_out import left_out, spread_units
 
-        units = prepared.unit_positions(self.unit)
-        changed = np.array([bool(positions) for positions in units], dtype=np.bool_)
-        if not changed.any():
-            raise InputError(f"no {self.unit} of the prompt holds a scored token; make it longer or unscore less")
-        vector = prepared.mask_vector(self.options.mask)
-        rows = [Perturbation(positions, vector) for positions in units if positions]
-        explained = prepared.explained_log_probs()
-        moved = prepared.perturb(rows, explained)
-        clean = explained(prepared.base.log_probs[None]).cpu().numpy()
-        scores = np.zeros((clean.shape[1], len(units)))
-        scores[:, changed] = (clean - moved).T
+        found = left_out(prepared, self.unit, self.options.mask)
+        scores = spread_units(found.scored, found.loss.T)
         return Scores(scores=scores if prepared.each else scores.sum(0))

@@ -22,7 +22,7 @@ from helpers.saved_model import save_tiny_model
 from heta.cli import cli
 from heta.errors import ConfigError, HetaError, InputError, UnknownName
 from heta_data.attribute import read_attributions, run_attributions
-from heta_data.attribute_settings import load_settings, parse_option
+from heta_data.attribute_settings import create_methods, load_settings, parse_option
 from heta_data.cli.progress import show_progress
 from heta_data.jsonl import write_records
 from heta_data.workspace import Workspace
@@ -167,6 +167,33 @@ def test_the_command_says_what_it_did(workspace: Workspace) -> None:
     second = json.loads(attribute(workspace, "--method", "random", "--json").stdout)
     assert (second["done"], second["skipped"], second["failed"], second["answered"]) == (1, 3, 0, None)
     assert len(read_attributions(workspace)) == 4 + 3
+
+
+def test_all_methods_under_a_preset(workspace: Workspace) -> None:
+    dry = attribute(workspace, "--methods", "all", "--preset", "quick", "--dry-run", "--json")
+    assert chosen(dry) == heta.METHODS.names()
+    with pytest.raises(ConfigError, match="methods name 'all' and others"):
+        attribute(workspace, "--methods", "all", "--method", "kl", "--dry-run")
+    settings = load_settings(workspace, {"methods": ("heta", "lime"), "preset": "source"}, ["lime.samples=9"])
+    lime = create_methods(settings)[1]
+    # An option goes over the preset, which gave the rest.
+    assert (lime.options.samples, lime.options.design, lime.config["preset"]) == (9, "sizes", "own")
+    assert create_methods(settings)[0].config["preset"] == "source"
+
+
+def test_random_weights_are_another_model(workspace: Workspace, tmp_path: Path) -> None:
+    # Of another seed than the control's: the saved model is no more trained than that is.
+    model = save_tiny_model(tmp_path / "tiny", seed=3)
+    arguments = ["--method", "kl", "--model", str(model), "--limit", "1"]
+    attribute(workspace, *arguments)
+    control = attribute(workspace, *arguments, "--random-weights", "0")
+    assert "estimate: 1 records in about " in control.stderr
+    found = {record.model: record for record in read_attributions(workspace)}
+    assert set(found) == {"tiny", "tiny-random"}
+    assert found["tiny-random"].model_revision.startswith("random:0:")
+    assert found["tiny"].scores != found["tiny-random"].scores
+    dry = json.loads(attribute(workspace, *arguments, "--random-weights", "0", "--dry-run", "--json").stdout)
+    assert (dry["model"], dry["to_do"]) == ("tiny-random", {"kl": 0})
 
 
 @pytest.mark.parametrize("given_by", SOURCES)

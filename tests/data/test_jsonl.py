@@ -150,6 +150,8 @@ def changed(**fields: Any) -> str:
         ("null", "f:7: got a JSON NoneType, expected an object"),
         ('{"record":"item"}', "f:7:record: got 'item', this file must hold 'metric_result' records"),
         (changed(schema_version=2), "f:7:schema_version: got 2, this toolkit reads up to 1: update heta-bench"),
+        (changed(schema_version=True), "f:7:schema_version: got 'True', expected a whole number"),
+        ("\ufeff{}", "f:7: begins with a byte order mark; save the file as UTF-8 without one"),
         (changed(schema_version=0), "f:7:schema_version: Input should be 1 (got 0)"),
         (changed(n=-1), "f:7:n: Input should be greater than or equal to 0 (got -1)"),
         (changed(n="3"), "f:7:n: Input should be a valid integer (got '3')"),
@@ -166,6 +168,14 @@ def test_a_bad_line_gives_place_and_reason(line: str, message: str) -> None:
         parse_line(line, MetricResult, "f:7")
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", [True, 1.0])
+def test_what_equals_a_mark_is_none(odd: Any) -> None:
+    record = json.loads(dump_line(make_labels(make_item())))
+    record["labels"][0] = odd
+    with pytest.raises(RecordError, match=r"f:7:labels.0: Input should be a valid integer"):
+        parse_line(json.dumps(record), TokenLabels, "f:7")
 
 
 def test_a_broken_number_deep_inside_is_named(tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def test_labels_say_whether_they_count() -> None:
     assert not labels.model_copy(update={"cannot_tell": True}).answered
     with pytest.raises(ValidationError, match="a skipped item has no labels"):
         rebuild(labels, skipped=True)
-    with pytest.raises(ValidationError, match="Input should be 0 or 1"):
+    with pytest.raises(ValidationError, match="Input should be less than or equal to 1"):
         rebuild(labels, labels=(2,) * len(labels.labels))
 
 

@@ -34,7 +34,7 @@ def test_the_verdict_compares_with_a_rule_and_with_the_next_method(evaluated):
 def test_beats_is_said_only_where_interval_and_test_agree(tmp_path):
     """Raters and method agree on 12 groups: ahead of first_words everywhere, p = 2 / 2^12 before Holm's 4 pairs."""
     items = [item for number in range(2) for item in renamed(make_items(), str(number))]
-    labels = [rater_labels(item, needed_of(item), rater) for item in items for rater in "abc"]
+    labels = [rater_labels(item, needed_of(item), rater) for item in items for rater in "abcde"]
     records = [make_attribution(item, "oracle", needed_of(item).astype(float)) for item in items]
     workspace = make_folder(tmp_path, items=items, labels=labels, attributions=records)
     evaluation = evaluate(workspace, draws=5000)

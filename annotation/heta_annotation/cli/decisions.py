@@ -84,7 +84,7 @@ def gold(folder: Path, out: Path | None, below: float, as_json: bool) -> None:
     from heta_data.workspace import Workspace
 
     workspace = Workspace(folder)
-    path = out or folder / "campaign_gold.jsonl"
+    path = out or workspace.campaign_gold
     found = write_gold(workspace, connect(workspace, [ARM])[ARM], path, below=below)
     if as_json:
         click.echo(json.dumps({**asdict(found), "path": str(found.path), "set_aside": len(found.set_aside)}, indent=2))

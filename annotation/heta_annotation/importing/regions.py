@@ -12,9 +12,9 @@ from heta_annotation.importing.export import Task, is_number
 from heta_annotation.importing.matching import Match
 from heta_annotation.importing.own_page import is_answer, is_page, page_problems
 from heta_annotation.importing.privacy import SPANS, quoted, scrub_text
-from heta_annotation.importing.snapping import other_encoding, snap
 from heta_annotation.importing.vocabulary import Vocabulary, label_names
 from heta_data.records import Arm
+from heta_data.snapping import other_encoding, snap
 
 BESIDE = frozenset(
     {"choices", "datetime", "number", "pairwise", "ranker", "rating", "relation", "taxonomy", "textarea"}

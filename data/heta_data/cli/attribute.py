@@ -32,7 +32,16 @@ if TYPE_CHECKING:
 @click.option("--revision", help="Commit or branch of a Hugging Face id.")
 @click.option("--device", help="torch device, e.g. cpu or cuda:0.")
 @execution_options
-@click.option("--method", "methods", multiple=True, help="Name of a method, see `heta methods`; may be repeated.")
+@click.option(
+    "--random-weights",
+    type=click.IntRange(min=0),
+    metavar="SEED",
+    help="The model with weights that were never trained, as a control.",
+)
+@click.option(
+    "--method", "--methods", "methods", multiple=True, help="Name of a method, see `heta methods`, or all; repeatable."
+)
+@click.option("--preset", type=click.Choice(["quick", "source"]), help="Options by name; --option goes over them.")
 @click.option("--option", "options", multiple=True, metavar="METHOD.KEY=VALUE", help="Option of a method.")
 @click.option(
     "--policy",
@@ -66,6 +75,8 @@ def attribute(
       heta data attribute -C my-benchmark --method heta_fast --method kl --option heta_fast.probes=5
       heta data attribute -C my-benchmark --method heta_fast --policy each
       heta data attribute -C my-benchmark --model my-model --device-map auto --memory 2GB
+      heta data attribute -C my-benchmark --methods all --preset quick
+      heta data attribute -C my-benchmark --method kl --random-weights 0
     """
     from heta_data.attribute_settings import create_methods, load_settings
     from heta_data.workspace import Workspace
@@ -82,15 +93,27 @@ def attribute(
 
     import heta
     from heta_data.attribute import run_attributions
+    from heta_data.attribute_plan import told
 
     model = None
     if any(method.needs_model for method in chosen):
         model = heta.load_model(
-            settings.model, device=settings.device, device_map=settings.device_map, revision=settings.revision
+            settings.model,
+            device=settings.device,
+            device_map=settings.device_map,
+            revision=settings.revision,
+            random_weights=settings.random_weights,
         )
     with show_progress("attribute") as progress:
         summary = run_attributions(
-            workspace, items, model, chosen, policy=settings.policy, budget=settings.budget, progress=progress
+            workspace,
+            items,
+            model,
+            chosen,
+            policy=settings.policy,
+            budget=settings.budget,
+            progress=progress,
+            announce=lambda found: click.echo("\n".join(told(found)), err=True),
         )
     _say_done(summary, as_json)
     if summary.failures:
@@ -109,7 +132,7 @@ def _strongest(ctx: click.Context, flags: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_unread(ctx: click.Context) -> None:
     """Refuse a flag that no method of the run reads; settings in heta.toml are for other runs as well."""
-    for name in ("model", "revision", "device", "device_map", "memory", "tokens", "policy"):
+    for name in ("model", "revision", "device", "device_map", "memory", "tokens", "policy", "random_weights"):
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = f"--{name.replace('_', '-')}"
             raise ConfigError(f"{option} does nothing: none of the methods of this run uses a model; leave it out")
@@ -134,11 +157,10 @@ def _say_missing(
     settings: "AttributeSettings",
     as_json: bool,
 ) -> None:
+    from heta.model import recorded_name
     from heta_data.attribute import count_missing
 
-    local = Path(settings.model)
-    # A model that lies in a folder goes by the folder's name.
-    name = local.resolve().name if local.is_dir() else settings.model
+    name = recorded_name(settings.model, random=settings.random_weights is not None)
     missing = count_missing(workspace, items, name, methods, policy=settings.policy)
     if as_json:
         click.echo(json.dumps({"items": len(items), "model": name, "to_do": missing}))

@@ -7,6 +7,8 @@ import numpy as np
 
 from heta.records import Span
 from heta_data.records import Arm, GoldLabels, RaterKind
+from heta_evaluation.aggregation.base import Aggregator, Fit
+from heta_evaluation.aggregation.votes import Votes
 from heta_evaluation.metrics.base import BoolArray, FloatArray
 
 MAJORITY = "majority/1"
@@ -67,3 +69,27 @@ def gold_labels(
         arms=tuple(sorted(set(arms))),
         source=source,
     )
+
+
+def fit_majority(votes: Votes, seed: int = 0) -> Fit:  # noqa: ARG001 - no draw
+    """Shares as posteriors; a rater's skill is the share of own answers that the majority gives, in [0, 1].
+
+    The rater votes in that majority, so with few raters everybody looks better than they are.
+    """
+    posterior = votes.clamped(votes.shares)
+    hard = np.eye(votes.n_classes)[posterior.argmax(axis=1)]
+    tied = (posterior == posterior.max(axis=1, keepdims=True)).sum(axis=1) > 1
+    hard[tied] = np.eye(votes.n_classes)[0]
+    counts = votes.counts(hard)
+    answers = votes.answers.sum(axis=1)
+    skill = np.trace(counts, axis1=1, axis2=2) / np.maximum(answers, 1.0)
+    return Fit(posterior=posterior, counts=counts, skill=skill, iterations=1, converged=True)
+
+
+AGGREGATOR = Aggregator(
+    name="majority",
+    title="every rater counts the same; a tie is not gold",
+    skill="share of answers that the majority gives, [0, 1]",
+    reference="marked by more than half of the raters",
+    fit=fit_majority,
+)

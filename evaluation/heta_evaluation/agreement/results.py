@@ -12,6 +12,7 @@ from heta_evaluation.metrics.base import AgreementMetric, Value
 from heta_evaluation.results import Writer
 from heta_evaluation.statistics.bootstrap import group_weights
 from heta_evaluation.statistics.intervals import shifted_intervals
+from heta_evaluation.statistics.spread import effective, few_groups
 
 RATERS = "raters"
 
@@ -32,7 +33,10 @@ def agreement_results(writer: Writer) -> Iterator[MetricResult]:
     drawn = group_weights(design.n_groups, writer.settings.draws, np.random.default_rng(writer.settings.seed))
     weights = np.concatenate([np.ones((1, design.n_groups)), drawn])  # row 0: as observed
     all_pairs, all_counts = np.tensordot(weights, pairs, axes=1), weights @ counts
-    n = sum(bool(len(row.raters)) for row in table.rows)
+    labelled = np.asarray([float(len(row.raters) > 0) for row in table.rows])
+    n = int(labelled.sum())
+    sizes = np.bincount(np.asarray(design.groups), weights=labelled).astype(float)
+    wider = few_groups(effective(sizes[:, None]))
     for name in METRICS:
         metric = METRICS.get(name)
         if not isinstance(metric, AgreementMetric):
@@ -42,7 +46,7 @@ def agreement_results(writer: Writer) -> Iterator[MetricResult]:
         valid = grid.valid[1:, 0]
         ends = None
         if value is not None and design.n_groups > 1:
-            ends = shifted_intervals(grid.values[1:], grid.valid[1:], np.asarray([value]))[0]
+            ends = shifted_intervals(grid.values[1:], grid.valid[1:], np.asarray([value]), stretch=wider)[0]
         if ends is not None:
             ends = ends.within(*metric.range)
         yield writer.record(

@@ -1,6 +1,7 @@
 """`heta metrics`."""
 
 import json
+import math
 
 import click
 
@@ -22,9 +23,11 @@ def metrics(as_json: bool) -> None:
     if as_json:
         fields = ("name", "title", "family", "range", "direction", "needs", "reference")
         odd = ("ties", "negative", "empty", "constant", "version")
-        click.echo(
-            json.dumps([{name: getattr(metric, name) for name in (*fields, *odd)} for metric in found], indent=2)
-        )
+        rows = [{name: getattr(metric, name) for name in (*fields, *odd)} for metric in found]
+        for row in rows:
+            # JSON knows no infinity: an end that is open is null.
+            row["range"] = [end if math.isfinite(end) else None for end in row["range"]]
+        click.echo(json.dumps(rows, indent=2))
         return
     better = {"higher": "higher is better", "lower": "lower is better", "neutral": "says nothing by itself"}
     for metric in found:

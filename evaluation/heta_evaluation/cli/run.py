@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     type=click.Choice(["max", "sum", "mean", "first"]),
     help="How a word gets its score from several tokens (default: max).",
 )
+@click.option(
+    "--gold",
+    metavar="WAY",
+    help="How labels become gold: majority (default), dawid_skene, one_coin, mace, glad, or campaign.",
+)
 @json_option
 def run(
     folder: Path,
@@ -44,6 +49,7 @@ def run(
     draws: int | None,
     seed: int | None,
     rule: str | None,
+    gold: str | None,
     as_json: bool,
 ) -> None:
     """Evaluate a folder: gold.jsonl, results.jsonl and a summary.
@@ -55,6 +61,7 @@ def run(
     Examples:
       heta evaluate run -C my-benchmark
       heta evaluate run -C my-benchmark --kinds simulated --draws 2000
+      heta evaluate run -C my-benchmark --gold campaign
     """
     from heta_data.workspace import Workspace
     from heta_evaluation.runner import evaluate as evaluate_folder
@@ -70,6 +77,7 @@ def run(
             draws=draws,
             seed=seed,
             rule=rule,
+            gold=gold,
         )
     if as_json:
         _print_json(evaluation, {"gold": str(workspace.gold), "results": str(workspace.results)})

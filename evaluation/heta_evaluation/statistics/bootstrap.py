@@ -4,7 +4,7 @@ Items of one group (document) are drawn together, because they are not independe
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,19 +12,13 @@ from numpy.typing import NDArray
 
 from heta_evaluation.metrics.base import BoolArray, FloatArray
 from heta_evaluation.statistics.intervals import ENTRIES, IntArray, Interval, shifted_intervals
+from heta_evaluation.statistics.products import number_rows
+from heta_evaluation.statistics.spread import NORMAL, Spread, effective, linear_variance, spread, variances
+from heta_evaluation.statistics.sums import PARTS, Sums, block_sums
+from heta_evaluation.statistics.sums import Cells as Cells
 
 FEW_RATERS = 5
 """Below this many raters nothing is claimed about raters who did not take part."""
-
-
-@dataclass(frozen=True)
-class Cells:
-    """What one item contributes to `Q` quantities under `P` rater weightings; invalid cells hold 0."""
-
-    values: FloatArray
-    """`[P, Q]`"""
-    valid: BoolArray
-    """`[P, Q]`"""
 
 
 @dataclass(frozen=True)
@@ -36,11 +30,39 @@ class Design:
     raters: Sequence[IntArray]
     """Per item, the numbers of its raters, from 0; may be empty."""
     n_raters: int
+    strata: tuple[int, ...] | None = None
+    """Per rater, the stratum within which he is drawn, so that each keeps its number; None: all are one."""
 
     @property
     def n_groups(self) -> int:
         """Number of groups."""
         return max(self.groups, default=-1) + 1
+
+    def effective_raters(self) -> float:
+        """Number of raters who would tell as much if all had labelled equally many items; of the smallest stratum.
+
+        Strata of one rater do not vary and are left out.
+        """
+        counts = np.bincount(np.concatenate(self.raters), minlength=self.n_raters).astype(float)
+        strata = np.zeros(self.n_raters) if self.strata is None else np.asarray(self.strata)
+        sizes = [counts[strata == one] for one in np.unique(strata)]
+        return min((float(effective(size)) for size in sizes if len(size) > 1), default=0.0)
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Means in draws where only one of the two was drawn: the first draws, with the same weights."""
+
+    items: FloatArray
+    """`[P, Q]`, groups of items drawn, every rater counted once."""
+    raters: FloatArray
+    """`[P, Q]`, raters drawn, every item counted once."""
+    items_valid: BoolArray
+    raters_valid: BoolArray
+    raters_drawn: IntArray
+    """`[P, R]`, how often each rater was drawn."""
+    overlap: FloatArray
+    """`[Q]`, sum over items and raters of (cov(times drawn, the item's value) / number of items)^2."""
 
 
 @dataclass(frozen=True)
@@ -55,27 +77,82 @@ class Draws:
     """`[D, Q]`"""
     valid: BoolArray
     """`[D, Q]`, false where no drawn item has a value."""
-    intervals: bool
-    """False where there is only one group of items: one group says nothing about others."""
+    alone: Alone
+    groups: FloatArray
+    """`[Q]`, effective number of groups with a value."""
+    raters: float
+    """Effective number of raters; 0 where they are not drawn."""
+
+    @cached_property
+    def spread(self) -> Spread:
+        """Standard errors over new groups of items and new raters, `[Q]`."""
+        one, first = self.alone, len(self.alone.items)
+        found = spread(
+            variances(self.means[:first], self.valid[:first]),
+            variances(one.items, one.items_valid),
+            np.maximum(linear_variance(one.raters_drawn, one.raters, one.raters_valid) - one.overlap, 0.0),
+            self.groups,
+            self.raters,
+        )
+        # The sources' shares are those of the first draws, the size is that of all.
+        whole = np.sqrt(variances(self.means, self.valid))
+        return replace(found, error=np.where(whole > 0, found.ratio * whole, found.error))
+
+    def intervals(self, deviate: float = NORMAL) -> list[Interval | None]:
+        """Intervals of all quantities: 95 %, or what the normal distribution has within +-`deviate`.
+
+        None where all values are of one group of items, which says nothing about others, or where most draws gave no
+        value.
+        """
+        found = shifted_intervals(self.means, self.valid, self.point, stretch=self.spread.stretch(deviate))
+        return [ends if number > 1 else None for ends, number in zip(found, self.groups.tolist(), strict=True)]
 
     @cached_property
     def _all(self) -> list[Interval | None]:
-        return shifted_intervals(self.means, self.valid, self.point)
+        return self.intervals()
 
     def interval(self, quantity: int) -> Interval | None:
-        """95 % interval; None where there is one group, or where most draws gave no value."""
-        return self._all[quantity] if self.intervals else None
+        """95 % interval; see `intervals`."""
+        return self._all[quantity]
+
+    def only(self, quantities: Sequence[int]) -> "Draws":
+        """The same draws of some of the quantities."""
+        some = np.asarray(quantities, dtype=np.int64)
+        one = self.alone
+        return replace(
+            self,
+            point=self.point[some],
+            n=self.n[some],
+            means=self.means[:, some],
+            valid=self.valid[:, some],
+            groups=self.groups[some],
+            alone=replace(
+                one,
+                items=one.items[:, some],
+                raters=one.raters[:, some],
+                items_valid=one.items_valid[:, some],
+                raters_valid=one.raters_valid[:, some],
+                overlap=one.overlap[some],
+            ),
+        )
 
     def lost(self, quantity: int) -> int:
         """Draws without a value; the interval is conditional on the others."""
         return int((~self.valid[:, quantity]).sum())
 
 
-def rater_weights(n_raters: int, draws: int, rng: np.random.Generator, *, resample: bool) -> IntArray:
-    """How often each rater is drawn, `[draws, n_raters]`; ones where they are not resampled."""
+def rater_weights(
+    n_raters: int, draws: int, rng: np.random.Generator, *, resample: bool, strata: Sequence[int] | None = None
+) -> IntArray:
+    """How often each rater is drawn, `[draws, n_raters]`; ones where they are not resampled, or alone in a stratum."""
+    weights = np.ones((draws, n_raters), dtype=np.int64)
     if n_raters < 2 or not resample:
-        return np.ones((draws, n_raters), dtype=np.int64)
-    return rng.multinomial(n_raters, np.full(n_raters, 1.0 / n_raters), size=draws)
+        return weights
+    layers = np.zeros(n_raters, dtype=np.int64) if strata is None else np.asarray(strata)
+    for one in np.unique(layers):
+        size = int((layers == one).sum())
+        weights[:, layers == one] = rng.multinomial(size, np.full(size, 1.0 / size), size=draws)
+    return weights
 
 
 def group_weights(n_groups: int, draws: int, rng: np.random.Generator) -> NDArray[np.uint16]:
@@ -84,7 +161,10 @@ def group_weights(n_groups: int, draws: int, rng: np.random.Generator) -> NDArra
     size = max(1, ENTRIES // max(n_groups, 1))
     for start in range(0, draws, size):
         count = min(size, draws - start)
-        weights[start : start + count] = rng.multinomial(n_groups, np.full(n_groups, 1.0 / n_groups), size=count)
+        # Counting drawn numbers is a multinomial draw, and ten times as fast as numpy's for many groups.
+        drawn = rng.integers(0, n_groups, size=(count, n_groups)) + n_groups * np.arange(count)[:, None]
+        counted = np.bincount(drawn.reshape(-1), minlength=count * n_groups)
+        weights[start : start + count] = counted.reshape(count, n_groups)
     return weights
 
 
@@ -121,58 +201,48 @@ def crossed_bootstrap(
     Source: Owen 2007, "The pigeonhole bootstrap", Annals of Applied Statistics 1(2): product weights, conservative.
     """
     rng = np.random.default_rng(seed)
-    drawn = rater_weights(design.n_raters, draws, rng, resample=resample_raters)
+    drawn = rater_weights(design.n_raters, draws, rng, resample=resample_raters, strata=design.strata)
     groups = np.asarray(design.groups, dtype=np.int64)
     weights = group_weights(design.n_groups, draws, rng)
-    total: _Sums | None = None
-    size = max(1, ENTRIES // draws)
+    crossed = design.n_raters > 1 and resample_raters
+    alike = number_rows(drawn)
+    total: Sums | None = None
+    counts: FloatArray | None = None
+    size = max(1, ENTRIES // (2 * draws))
     for start in range(0, len(groups), size):
         items = range(start, min(start + size, len(groups)))
-        patterns = [_patterns(drawn[:, design.raters[item]]) for item in items]
+        patterns = [
+            _patterns(
+                drawn[:, design.raters[item]] if crossed else np.ones((1, len(design.raters[item])), dtype=np.int64)
+            )
+            for item in items
+        ]
         tables = [
             cells(item, np.concatenate([np.ones((1, rows.shape[1])), rows]))
             for item, (rows, _) in zip(items, patterns, strict=True)
         ]
-        block = _block_sums(tables, [which for _, which in patterns], weights[:, groups[start : items.stop]])
+        block = block_sums(tables, patterns, weights[:, groups[start : items.stop]], alike, crossed=crossed)
         total = block if total is None else total + block
-    if total is None:
+        if counts is None:
+            counts = np.zeros((design.n_groups, tables[0].valid.shape[1]))
+        np.add.at(counts, groups[start : items.stop], np.stack([table.valid[0] for table in tables]).astype(float))
+    if total is None or counts is None:
         raise ValueError("crossed_bootstrap needs at least one item")
+    means, valid = total.both.means()
     return Draws(
         point=total.point / np.maximum(total.n, 1.0),
         n=total.n.astype(np.int64),
-        means=total.sums / np.where(total.numbers == 0, 1.0, total.numbers),
-        valid=total.numbers > 0,
-        intervals=design.n_groups > 1,
+        means=means,
+        valid=valid,
+        alone=_alone(total, drawn[:PARTS]),
+        groups=effective(counts),
+        raters=design.effective_raters() if crossed else 0.0,
     )
 
 
-@dataclass(frozen=True)
-class _Sums:
-    """Sums over items, and numbers of items with a value: as observed `[Q]` and by draw `[D, Q]`."""
-
-    point: FloatArray
-    n: FloatArray
-    sums: FloatArray
-    numbers: FloatArray
-
-    def __add__(self, other: "_Sums") -> "_Sums":
-        return _Sums(self.point + other.point, self.n + other.n, self.sums + other.sums, self.numbers + other.numbers)
-
-
-def _block_sums(tables: Sequence[Cells], which: Sequence[IntArray], weights: NDArray[np.uint16]) -> _Sums:
-    """Sums over some items. In each draw, one row of each item's table counts `weights[draw, item]` times.
-
-    That is one sparse matrix product: a row a draw, one entry an item, in the column of the table row it takes.
-    """
-    from scipy.sparse import csr_array
-
-    draws, items = weights.shape
-    offsets = np.cumsum([0, *(len(table.values) for table in tables)])
-    columns = np.stack(which, axis=1) + 1 + offsets[:-1]  # row 0 of a table is the observed data
-    pointers = np.arange(draws + 1, dtype=np.int64) * items
-    entries = (weights.reshape(-1).astype(float), columns.reshape(-1), pointers)
-    matrix = csr_array(entries, shape=(draws, int(offsets[-1])))
-    values = np.concatenate([table.values for table in tables])
-    valid = np.concatenate([table.valid for table in tables]).astype(float)
-    observed = offsets[:-1]
-    return _Sums(values[observed].sum(axis=0), valid[observed].sum(axis=0), matrix @ values, matrix @ valid)
+def _alone(total: Sums, drawn: IntArray) -> Alone:
+    (items, items_valid), (raters, raters_valid) = total.items.means(), total.raters.means()
+    n = np.maximum(total.n, 1.0)
+    point = total.point / n
+    overlap = (total.overlap[0] - 2 * point * total.overlap[1] + point**2 * total.overlap[2]) / n**2
+    return Alone(items, raters, items_valid, raters_valid, drawn, np.maximum(overlap, 0.0))

@@ -27,8 +27,13 @@ class Interval(NamedTuple):
         return self._replace(low=max(self.low, lowest), high=min(self.high, highest))
 
 
-def shifted_intervals(values: FloatArray, valid: BoolArray, point: FloatArray) -> list[Interval | None]:
+def shifted_intervals(
+    values: FloatArray, valid: BoolArray, point: FloatArray, *, stretch: FloatArray | float = 1.0
+) -> list[Interval | None]:
     """Percentile intervals, 95 %, of estimates `[Q]` from their draws `[D, Q]`, less the bias of the draws.
+
+    Both halves, from the estimate to either end, are multiplied by `stretch` (a number, or one each): `Spread.stretch`
+    for few groups and raters, `few_groups` where groups alone were drawn.
 
     A draw of raters holds fewer distinct people than there are (some 63 %), so that figures against a majority lie
     lower in most draws than as observed, and plain quantiles lie too low. The bootstrap's estimate of that bias, mean
@@ -43,21 +48,24 @@ def shifted_intervals(values: FloatArray, valid: BoolArray, point: FloatArray) -
     Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, equation 10.2 (bias), 13.5 (percentiles).
     """
     found: list[Interval | None] = []
+    factors = np.broadcast_to(np.asarray(stretch, dtype=float), point.shape)
     size = max(1, ENTRIES // max(len(values), 1))
     for start in range(0, len(point), size):
         part = slice(start, start + size)
-        found += _interval_block(values[:, part], valid[:, part], point[part])
+        found += _interval_block(values[:, part], valid[:, part], point[part], factors[part])
     return found
 
 
-def _interval_block(values: FloatArray, valid: BoolArray, point: FloatArray) -> list[Interval | None]:
+def _interval_block(
+    values: FloatArray, valid: BoolArray, point: FloatArray, stretch: FloatArray
+) -> list[Interval | None]:
     count = valid.sum(axis=0)
     some = np.maximum(count, 1)
     enough = count >= max(1.0, _ENOUGH * len(values))
     bias = np.where(enough, values.sum(axis=0, where=valid) / some - point, 0.0)
     ordered = np.sort(np.where(valid | ~enough, values, np.inf), axis=0)
-    low = np.minimum(_quantile(ordered, some, 0.025) - bias, point)
-    high = np.maximum(_quantile(ordered, some, 0.975) - bias, point)
+    low = point - stretch * np.maximum(point + bias - _quantile(ordered, some, 0.025), 0.0)
+    high = point + stretch * np.maximum(_quantile(ordered, some, 0.975) - bias - point, 0.0)
     columns = zip(low.tolist(), high.tolist(), bias.tolist(), enough.tolist(), strict=True)
     return [Interval(*numbers) if given else None for *numbers, given in columns]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from heta.records import Span
 from heta.words import segment_words
-from heta_annotation.importing.snapping import other_encoding, snap, trim
+from heta_data.snapping import other_encoding, snap, trim
 
 FAMILY = "👩\u200d👩\u200d👧"
 TEXT = f"“Zoë” keeps {FAMILY}, e\u0301tude & 3.14; 東京は عمّان <s>."

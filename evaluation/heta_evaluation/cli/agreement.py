@@ -1,0 +1,67 @@
+"""`heta evaluate agreement`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from heta_data.options import folder_option, json_option
+
+
+@click.command()
+@folder_option
+@click.option(
+    "--kinds",
+    multiple=True,
+    type=click.Choice(["human", "simulated", "judge"]),
+    help="Kind of raters whose labels count; may be repeated (default: human).",
+)
+@click.option(
+    "--arms",
+    multiple=True,
+    type=click.Choice(["blind", "assisted", "reveal"]),
+    help="Arm whose labels count; repeated, each arm is given by itself too (default: blind).",
+)
+@click.option("--campaign", metavar="HASH", help="Only labels of this campaign: its hash, or how that begins.")
+@click.option("--draws", type=int, help="Bootstrap draws (default: 10000).")
+@click.option("--seed", type=int, help="Seed of the draws (default: 0).")
+@json_option
+def agreement(
+    folder: Path,
+    kinds: tuple[str, ...],
+    arms: tuple[str, ...],
+    campaign: str | None,
+    draws: int | None,
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    """Show how raters agree: overall, by source, arm, rater, pair and item; agreement.jsonl. Needs no attributions.
+
+    \b
+    Examples:
+      heta evaluate agreement -C my-benchmark
+      heta evaluate agreement -C my-benchmark --arms blind --arms assisted
+    """
+    from heta_data.workspace import Workspace
+    from heta_evaluation.agreement.study import study_agreement
+
+    workspace = Workspace(folder)
+    study = study_agreement(
+        workspace, kinds=kinds or None, arms=arms or None, campaign=campaign, draws=draws, seed=seed
+    )
+    if as_json:
+        from heta_evaluation.summary import banners
+
+        shown = [one for one in study.results if one.item_id is None]
+        document = {
+            "banners": [f"{banner.label}: {banner.text}" for banner in banners(shown)],
+            "notes": list(study.notes),
+            "results": [one.model_dump(mode="json", exclude={"schema_version", "record"}) for one in shown],
+            "files": {"agreement": str(workspace.agreement)},
+        }
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+        return
+    from heta_evaluation.agreement.terminal import print_agreement
+
+    print_agreement(study)
+    click.echo(f"Wrote {workspace.agreement}.")

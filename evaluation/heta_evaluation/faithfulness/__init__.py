@@ -1,0 +1,1 @@
+"""Faithfulness: does the model itself depend on what an attribution marks, and does the attribution keep still."""

@@ -1,0 +1,81 @@
+"""How far an attribution moves when a little noise is added to the embeddings it reads."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from heta_evaluation.faithfulness.base import Estimate, Estimates, Rerun, RobustnessMetric, normalised, without_value
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from heta import Prepared
+
+SIZES = (0.01, 0.05, 0.1)
+"""Length of a noise vector over the mean length of the scored tokens' embeddings."""
+_VARIANTS = {"main": (0.0, 1.0), **{f"sigma={size}": (0.0, 1.0) for size in SIZES}}
+
+
+def sensitivity(rerun: Rerun) -> Estimates:
+    """Share of the attribution's mass that moves: half the L1 distance of normalised scores, mean over draws and sizes.
+
+    Each coordinate of a scored token's embedding gets Gaussian noise of standard deviation size x mean embedding norm /
+    sqrt(d_model), so that a noise vector is `size` times as long as an embedding (root mean square). Draw j is the same
+    noise at every size and for every method; a method's own probes hang on its seed and stay what they were.
+    A method that reads no model is 0 by its nature.
+    """
+    if not rerun.reads_model:
+        return {variant: Estimate(0.0, None, 0.0) for variant in _VARIANTS}
+    from heta.noise import with_noise
+
+    still = normalised(rerun.attribute(rerun.prepared))
+    if still is None:
+        return without_value(_VARIANTS, "no_mass")
+    moved = np.zeros((len(SIZES), rerun.settings.noise_draws))
+    for row, size in enumerate(SIZES):
+        for draw in range(rerun.settings.noise_draws):
+            found = normalised(rerun.attribute(with_noise(rerun.prepared, noise(rerun, size, draw))))
+            # Without any mass left, all of it has gone.
+            moved[row, draw] = 1.0 if found is None else min(1.0, 0.5 * float(np.abs(found - still).sum()))
+    count = moved.shape[1]
+    found_at = {
+        f"sigma={size}": Estimate(float(row.mean()), None, float(row.std(ddof=1) / np.sqrt(count)))
+        for size, row in zip(SIZES, moved, strict=True)
+    }
+    whole = moved.mean(axis=0)
+    return {"main": Estimate(float(whole.mean()), None, float(whole.std(ddof=1) / np.sqrt(count))), **found_at}
+
+
+def noise(rerun: Rerun, size: float, draw: int) -> "Tensor":
+    """Noise for the prompt's embeddings, `[pos, d_model]`, 0 where a token is not scored."""
+    import torch
+
+    prepared: Prepared = rerun.prepared
+    embeddings = prepared.base.embeddings[0]
+    positions = prepared.positions
+    width = embeddings.shape[1]
+    scale = size * float(embeddings[positions].norm(dim=1).mean()) / width**0.5
+    drawn = np.random.default_rng([rerun.settings.seed, rerun.item_seed, 3, draw]).standard_normal(
+        (len(positions), width)
+    )
+    result = torch.zeros(len(prepared.encoding.prompt_ids), width, dtype=torch.float64)
+    result[positions] = torch.from_numpy(scale * drawn)
+    return result
+
+
+SENSITIVITY = RobustnessMetric(
+    name="sensitivity",
+    title="share of an attribution's mass that moves when a little noise is added to the embeddings",
+    family="robustness",
+    range=(0.0, 1.0),
+    direction="lower",
+    needs=("model", "method"),
+    reference="1/2 sum |a - a'|, a = scores / sum |scores|; noise of .01, .05, .1 embedding lengths, arXiv:2604.13258",
+    ties="do not matter",
+    negative="count as they are, mass is their absolute value",
+    empty="labels are not used",
+    constant="0 where the noisy scores are constant too; all zero: no value, no_mass",
+    variants=_VARIANTS,
+    compute=sensitivity,
+    samples=True,
+)
