@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from heta_data.records import MetricResult
+from heta_data.records import GoldLabels, MetricResult
 from heta_evaluation.alignment.anchoring import ANCHORING
 from heta_evaluation.alignment.subjects import LEXICAL, RANDOM, Subject
 from heta_evaluation.metrics import METRICS
@@ -43,10 +43,15 @@ _BANNERS = {
 }
 
 
-def banners(results: Iterable[MetricResult]) -> list[Banner]:
+def banners(results: Iterable[MetricResult | GoldLabels]) -> list[Banner]:
     """A warning for each kind of label that is not a person's blind judgement; empty where all are."""
     # The anchoring effect compares arms: it is no figure that assisted labels entered unnoticed.
-    found = {name for one in results if one.variant != ANCHORING for name in (*one.kinds, *one.arms)}
+    found = {
+        name
+        for one in results
+        if not (isinstance(one, MetricResult) and one.variant == ANCHORING)
+        for name in (*one.kinds, *one.arms)
+    }
     return [banner for name, banner in _BANNERS.items() if name in found]
 
 

@@ -26,7 +26,10 @@ def _methods(results: Sequence[MetricResult]) -> list[str]:
 
 
 def add_extra_results(workspace: Workspace) -> None:
-    """Ranks, detectable differences, anchoring and strata into results.jsonl; agreement.jsonl; faithfulness.jsonl."""
+    """Ranks, detectable differences, anchoring and strata into results.jsonl; agreement.jsonl; faithfulness.jsonl.
+
+    Records that the run has itself stay as they are.
+    """
     rng = np.random.default_rng(5)
     results = list(read_records(workspace.results, MetricResult))
     methods, extra = _methods(results), []
@@ -39,7 +42,8 @@ def add_extra_results(workspace: Workspace) -> None:
             )
         )  # fmt: skip
         effect = float(rng.normal(0.02, 0.02))
-        extra.append(_record("token_f1@k", method, effect, 0.03, variant="anchoring", arms=("assisted", "blind")))
+        arms = {"arms": ("assisted", "blind"), "config": {"shown": not place, "raters": {"blind": 3, "assisted": 3}}}
+        extra.append(_record("token_f1@k", method, effect, 0.03, variant="anchoring", **arms))
         for metric in ("token_f1@k", "spearman"):
             for part in STRATA:
                 value = float(rng.uniform(0.2, 0.6))
@@ -47,6 +51,8 @@ def add_extra_results(workspace: Workspace) -> None:
     for one in results:
         if one.variant == "difference" and one.metric == "token_f1@k":
             extra.append(one.model_copy(update={"variant": "detectable", "value": 0.07, "low": None, "high": None}))
+    there = {(one.metric, one.variant, one.subject) for one in results if one.item_id is None}
+    extra = [one for one in extra if (one.metric, one.variant, one.subject) not in there]
     write_records(workspace.results, [*results, *extra])
     raters = sorted({one.subject for one in results if one.metric == "krippendorff_alpha"})
     agreement = [

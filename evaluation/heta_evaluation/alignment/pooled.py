@@ -33,7 +33,8 @@ def _pooled(
         value = float(pooling.combine(*(draws.point[[number]] for number in numbers))[0])
         drawn = pooling.combine(*(draws.means[:, number] for number in numbers))
         if draws.interval(numbers[0]) is not None:
-            ends = shifted_intervals(drawn[:, None], there[:, None], np.asarray([value]))[0]
+            wider = float(draws.spread.stretch()[numbers[0]])  # all parts are of the same items and targets
+            ends = shifted_intervals(drawn[:, None], there[:, None], np.asarray([value]), stretch=wider)[0]
     if ends is not None:
         ends = ends.within(*metric.range)
     one = writer.table.subjects[subject]

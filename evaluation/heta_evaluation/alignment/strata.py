@@ -1,10 +1,9 @@
 """Parts of the items that are reported by themselves: by source, length, position of the evidence, disagreement."""
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from heta_evaluation.alignment.table import Row, Table
 from heta_evaluation.metrics.base import AlignmentMetric, BoolArray, FloatArray
@@ -30,9 +29,9 @@ class Stratum(NamedTuple):
 def strata(table: Table) -> tuple[Stratum, ...]:
     """Every stratum of a dimension on which the items differ; an item may be in none, e.g. without any label."""
     rows = table.rows
-    source = np.asarray([row.item.source for row in rows], dtype=object)
+    source = [row.item.source for row in rows]
     length = np.asarray([len(row.evidence) for row in rows], dtype=float)
-    positions = np.asarray([_position(row) for row in rows], dtype=object)
+    positions = [_position(row) for row in rows]
     disagreement = np.asarray([_disagreement(row) for row in rows], dtype=float)
     found = [
         *_values("source", source, sorted(set(source))),
@@ -66,9 +65,9 @@ def _disagreement(row: Row) -> float:
     return float((2 * votes * (raters - votes) / (raters * (raters - 1))).mean())
 
 
-def _values(dimension: str, of: NDArray[Any], known: list[str]) -> Iterator[Stratum]:
+def _values(dimension: str, of: Sequence[str], known: Sequence[str]) -> Iterator[Stratum]:
     for value in known:
-        items = np.asarray(of == value, dtype=np.bool_)
+        items = np.asarray([one == value for one in of], dtype=np.bool_)
         if items.any():
             yield Stratum(dimension, value, items)
 

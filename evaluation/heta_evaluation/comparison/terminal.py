@@ -78,15 +78,15 @@ def _difference(answer: Answer, first: str, second: str) -> list[str]:
 
     one = answer.difference
     pairs, alone = int(one.config.get("pairs", 1)), one.config.get("alone")
-    line = f"  {first} minus {second}: {figure(one, sign=True)} over {one.n} items"
+    lines = [f"  {first} minus {second}: {figure(one, sign=True)} over {one.n} items"]
     if isinstance(alone, list) and pairs > 1:
-        line += f", such that all {pairs} intervals hold at once; alone {_between(*alone)}"
+        lines.append(f"  This interval holds at once with those of all {pairs} pairs; alone it is {_between(*alone)}")
     tests = [] if answer.p is None else [f"{p(answer.p)} for this pair alone"]
     if answer.p_asked is not None:
         tests.append(f"{p(answer.p_asked)} after Holm over the pairs asked")
     if answer.p_family is not None and pairs > 1:
         tests.append(f"{p(answer.p_family)} over all {pairs} pairs of the run")
-    return [line, f"  Paired test: {', '.join(tests) or 'none'}"]
+    return [*lines, f"  Paired test: {', '.join(tests) or 'none'}"]
 
 
 def _shares(answer: Answer, first: str) -> list[str]:

@@ -17,7 +17,7 @@ from heta_evaluation.metrics.base import (
     grid,
 )
 from heta_evaluation.metrics.overlap import SIGNED
-from heta_evaluation.metrics.ties import score_ranks
+from heta_evaluation.metrics.ties import class_ranks, score_ranks
 
 LARGEST_R = 0.999
 """Correlations beyond it are taken for it before Fisher's z, which has no value at 1."""
@@ -50,23 +50,6 @@ def spearman(batch: Batch) -> Grid:
     classes, members = _classes(batch)
     ranks = class_ranks(classes, np.bincount(members).astype(float))
     return _reasons(batch, _correlate(ranks[:, members], score_ranks(batch)))
-
-
-def class_ranks(classes: FloatArray, counts: FloatArray) -> FloatArray:
-    """Average ranks, from 1, of classes of `counts [C]` equal units with values `[P, C]`, row by row."""
-    order = np.argsort(classes, axis=1)
-    ordered = np.take_along_axis(classes, order, axis=1)
-    up_to = np.cumsum(counts[order], axis=1)
-    place = np.arange(classes.shape[1])
-    edge = np.ones((len(classes), 1), dtype=bool)
-    new = np.concatenate([edge, ordered[:, 1:] != ordered[:, :-1]], axis=1)
-    first = np.maximum.accumulate(np.where(new, place, 0), axis=1)
-    last = np.where(np.concatenate([new[:, 1:], edge], axis=1), place, place[-1])
-    last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
-    below = np.take_along_axis(np.concatenate([np.zeros_like(up_to[:, :1]), up_to], axis=1), first, axis=1)
-    ranks = np.empty_like(classes)
-    np.put_along_axis(ranks, order, (below + np.take_along_axis(up_to, last, axis=1) + 1) / 2, axis=1)
-    return ranks
 
 
 def pearson(batch: Batch) -> Grid:

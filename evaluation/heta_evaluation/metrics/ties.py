@@ -26,11 +26,26 @@ def descending(batch: Batch) -> FloatArray:
     return batch.once("descending", lambda: -np.sort(-batch.scores, axis=1))
 
 
+def class_ranks(classes: FloatArray, counts: FloatArray) -> FloatArray:
+    """Average ranks, from 1, of classes of `counts [C]` equal units with values `[P, C]`, row by row."""
+    order = np.argsort(classes, axis=1)
+    ordered = np.take_along_axis(classes, order, axis=1)
+    up_to = np.cumsum(counts[order], axis=1)
+    place = np.arange(classes.shape[1])
+    edge = np.ones((len(classes), 1), dtype=bool)
+    new = np.concatenate([edge, ordered[:, 1:] != ordered[:, :-1]], axis=1)
+    first = np.maximum.accumulate(np.where(new, place, 0), axis=1)
+    last = np.where(np.concatenate([new[:, 1:], edge], axis=1), place, place[-1])
+    last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
+    below = np.take_along_axis(np.concatenate([np.zeros_like(up_to[:, :1]), up_to], axis=1), first, axis=1)
+    ranks = np.empty_like(classes)
+    np.put_along_axis(ranks, order, (below + np.take_along_axis(up_to, last, axis=1) + 1) / 2, axis=1)
+    return ranks
+
+
 def score_ranks(batch: Batch) -> FloatArray:
     """Average ranks of each subject's scores, from 1 for the lowest, `[S, n]`."""
-    from scipy.stats import rankdata
-
-    return batch.once("ranks", lambda: np.asarray(rankdata(batch.scores, axis=1), dtype=float))
+    return batch.once("ranks", lambda: class_ranks(batch.scores, np.ones(batch.scores.shape[1])))
 
 
 def top_sizes(batch: Batch, k: Size) -> IntArray:

@@ -44,6 +44,7 @@ from heta_evaluation.report.strata import further_figures, main_strata, strata_s
 from heta_evaluation.report.svg import WIDE, draw
 from heta_evaluation.results import EVALUATION, LABELS, ResultIndex
 from heta_evaluation.runner import Inputs, read_inputs
+from heta_evaluation.sealing import check_seal
 from heta_evaluation.settings import EvaluateSettings
 from heta_evaluation.summary import figure, interval, notes, number, verdict
 
@@ -56,6 +57,7 @@ def read_report(workspace: Workspace) -> Report:
     """Everything a report is made of, read from an evaluated folder. See `report.build_report` for what it raises."""
     if not workspace.results.exists():
         raise InputError(f"{workspace.results}: no such file; run the evaluation first (heta evaluate run)")
+    check_seal(workspace.results)
     results = read_results(workspace.results)
     report = assemble(results, read_inputs(workspace), read_extras(workspace))
     _warn_of_other_settings(workspace, results)

@@ -23,7 +23,8 @@ class Matrix:
 
 def pair_matrix(material: Material) -> Matrix | None:
     """The square of the methods' differences in F1@k; None with fewer than three methods."""
-    lines = [line for line in material.lines if not line.subject.baseline]
+    compared = {side for one in material.index.of(MAIN, "difference") for side in one.subject.split(" minus ")}
+    lines = [line for line in material.lines if not line.subject.baseline and line.subject.name in compared]
     if len(lines) < _FEWEST:
         return None
     cells = [

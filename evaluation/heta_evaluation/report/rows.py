@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from heta_evaluation.report.material import Material
-from heta_evaluation.report.sheets import Cell, Number, SheetRow
+from heta_evaluation.report.sheets import Cell, Number, SheetRow, Style
 from heta_evaluation.summary import Line
 
 
@@ -18,5 +18,10 @@ def method_rows(material: Material, cells: Callable[[Line], Sequence[Cell]]) -> 
     for line in material.lines:
         own = tuple(cells(line))
         if any(cell is not None for cell in own):
-            found.append(SheetRow((line.label, *own), "baseline" if line.subject.baseline else "method"))
+            found.append(SheetRow((line.label, *own), line_style(line)))
     return tuple(found)
+
+
+def line_style(line: Line) -> Style:
+    """How a row is shown."""
+    return "baseline" if line.subject.baseline else "method"

@@ -14,7 +14,7 @@ from heta_evaluation.metrics.base import BoolArray, FloatArray
 from heta_evaluation.statistics.intervals import ENTRIES, IntArray, Interval, shifted_intervals
 from heta_evaluation.statistics.products import number_rows
 from heta_evaluation.statistics.spread import NORMAL, Spread, effective, linear_variance, spread, variances
-from heta_evaluation.statistics.sums import PARTS, Sums, block_sums
+from heta_evaluation.statistics.sums import PARTS, Sums, add_block
 from heta_evaluation.statistics.sums import Cells as Cells
 
 FEW_RATERS = 5
@@ -221,8 +221,9 @@ def crossed_bootstrap(
             cells(item, np.concatenate([np.ones((1, rows.shape[1])), rows]))
             for item, (rows, _) in zip(items, patterns, strict=True)
         ]
-        block = block_sums(tables, patterns, weights[:, groups[start : items.stop]], alike, crossed=crossed)
-        total = block if total is None else total + block
+        if total is None:
+            total = Sums.nothing(draws, tables[0].values.shape[1])
+        add_block(total, tables, patterns, weights[:, groups[start : items.stop]], alike, crossed=crossed)
         if counts is None:
             counts = np.zeros((design.n_groups, tables[0].valid.shape[1]))
         np.add.at(counts, groups[start : items.stop], np.stack([table.valid[0] for table in tables]).astype(float))

@@ -12,17 +12,24 @@ _DENSE = 2
 """Draws that must share one drawing of raters, on average, for dense products to pay."""
 
 
-class Sums(NamedTuple):
+class MeanSums(NamedTuple):
     """Sums over items and numbers of items with a value, `[D, Q]` each."""
 
     sums: FloatArray
     numbers: FloatArray
 
+    def means(self) -> tuple[FloatArray, BoolArray]:
+        """Means over items, 0 where no item has a value, and where one has."""
+        return self.sums / np.where(self.numbers == 0, 1.0, self.numbers), self.numbers > 0
 
-def weighted_sums(values: FloatArray, valid: BoolArray, rows: IntArray, weights: NDArray[Any], alike: IntArray) -> Sums:
-    """Sum of some rows of `values [R, Q]` in each draw, and of `valid [R, Q]`.
+
+def add_weighted_sums(
+    total: MeanSums, values: FloatArray, valid: BoolArray, rows: IntArray, weights: NDArray[Any], alike: IntArray
+) -> None:
+    """Add the sum of some rows of `values [R, Q]` in each draw, and of `valid [R, Q]`, to `total`, in place.
 
     Args:
+        total: sums and numbers so far, `[D, Q]` each.
         values: what items contribute, a row an item and drawing of its raters; 0 where not valid.
         valid: whether they contribute at all.
         rows: `[D, item]`, the row of each item in each draw.
@@ -39,14 +46,14 @@ def weighted_sums(values: FloatArray, valid: BoolArray, rows: IntArray, weights:
     starts = np.flatnonzero(np.diff(alike[order], prepend=-1))
     if len(starts) * _DENSE > len(alike):
         matrix = _matrix(rows, weights, len(values))
-        return Sums(np.asarray(matrix @ values), np.asarray(matrix @ counted)[:, which])
-    sums, numbers = np.empty((len(alike), values.shape[1])), np.empty((len(alike), len(columns)))
+        total.sums[...] += matrix @ values
+        total.numbers[...] += (matrix @ counted)[:, which]
+        return
     for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(order)], strict=True):
         draws = order[start:end]
         own, factors = rows[draws[0]], weights[draws].astype(float)
-        sums[draws] = factors @ values[own]
-        numbers[draws] = factors @ counted[own]
-    return Sums(sums, numbers[:, which])
+        total.sums[draws] += factors @ values[own]
+        total.numbers[draws] += (factors @ counted[own])[:, which]
 
 
 def distinct_columns(valid: BoolArray) -> tuple[IntArray, IntArray]:
