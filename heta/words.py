@@ -5,6 +5,7 @@ grapheme cluster is a word of its own, because those scripts put no blanks betwe
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -26,12 +27,14 @@ _ACROSS_BLANKS = regex.compile(r"[\u200d\p{Regional_Indicator}]")
 _CLOSING = frozenset(".,;:!?)\"'")
 """Marks that end a word unless a letter or digit follows."""
 
-_RULES: dict[Rule, Callable[[list[float]], float]] = {
-    "max": max,
-    "sum": sum,
-    "mean": lambda values: sum(values) / len(values),
-    "first": lambda values: values[0],
+_Values = NDArray[np.float64]
+_RULES: dict[Rule, Callable[[_Values, NDArray[np.int64]], _Values]] = {
+    "max": np.maximum.reduceat,
+    "sum": np.add.reduceat,
+    "mean": lambda values, starts: np.add.reduceat(values, starts) / np.diff(np.append(starts, len(values))),
+    "first": lambda values, starts: values[starts],
 }
+"""Values one word after the other, and where each word's begin, to a value a word."""
 
 
 def segment_words(text: str, within: Span | None = None) -> tuple[Span, ...]:
@@ -81,6 +84,43 @@ def _pieces(text: str, start: int) -> Iterator[Span]:
         start = end
 
 
+@dataclass(frozen=True)
+class Overlap:
+    """Which scored spans (model tokens or words) share characters with which units."""
+
+    spans: NDArray[np.int64]
+    """`[hit]`, numbers of spans, one unit's after the other's, each unit's in order."""
+    counts: NDArray[np.int64]
+    """`[unit]`, spans of each unit."""
+    scored: NDArray[np.bool_]
+    """`[pos]`"""
+
+    def carry(self, scores: NDArray[np.float64], rule: Rule = "max") -> NDArray[np.float64]:
+        """Scores of the units `[unit]` from those of the spans `[pos]`; see `project`."""
+        result = np.full(len(self.counts), min(0.0, float(scores[self.scored].min(initial=0.0))))
+        some = self.counts > 0
+        if some.any():
+            starts = (np.cumsum(self.counts) - self.counts)[some]
+            result[some] = _RULES[rule](scores[self.spans], starts)
+        return result
+
+
+def overlap(text: str, spans: Sequence[Span], scored: NDArray[np.bool_], units: Sequence[Span]) -> Overlap:
+    """Which `spans` with a score share characters with each of `units`, white space at a span's ends cut off first."""
+    bare = np.array([_strip(text, span) for span in spans], dtype=np.int64).reshape(-1, 2)[scored]
+    starts, ends = bare[:, 0], bare[:, 1]
+    if (starts[1:] < starts[:-1]).any() or (ends[1:] < ends[:-1]).any():
+        hits = [np.flatnonzero((starts < unit.end) & (unit.start < ends)) for unit in units]
+        counts = np.asarray([len(found) for found in hits], dtype=np.int64)
+        taken = np.concatenate([np.zeros(0, dtype=np.int64), *hits])
+    else:
+        first = np.searchsorted(ends, [unit.start for unit in units], side="right")
+        last = np.searchsorted(starts, [unit.end for unit in units], side="left")
+        counts = np.maximum(last - first, 0)
+        taken = np.arange(counts.sum()) + np.repeat(first - np.cumsum(counts) + counts, counts)
+    return Overlap(np.flatnonzero(scored)[taken], counts, scored)
+
+
 def project(
     text: str,
     spans: Sequence[Span],
@@ -105,19 +145,7 @@ def project(
     Returns:
         `[unit]`, NaN-free; a unit that no scored span overlaps gets the lowest score there is (0 if all are above).
     """
-    bare = np.array([_strip(text, span) for span in spans], dtype=np.int64).reshape(-1, 2)[scored]
-    starts, ends, values = bare[:, 0], bare[:, 1], scores[scored]
-    result = np.full(len(units), min(0.0, float(values.min(initial=0.0))))
-    if (starts[1:] < starts[:-1]).any() or (ends[1:] < ends[:-1]).any():
-        hits = [values[(starts < unit.end) & (unit.start < ends)].tolist() for unit in units]
-    else:
-        first = np.searchsorted(ends, [unit.start for unit in units], side="right")
-        last = np.searchsorted(starts, [unit.end for unit in units], side="left")
-        hits = [values[begin:end].tolist() for begin, end in zip(first.tolist(), last.tolist(), strict=True)]
-    for index, found in enumerate(hits):
-        if found:
-            result[index] = _RULES[rule](found)
-    return result
+    return overlap(text, spans, scored, units).carry(scores, rule)
 
 
 def _strip(text: str, span: Span) -> Span:

@@ -117,18 +117,21 @@ def unscored_spans(item: Item) -> tuple[Span, ...]:
     return tuple(Span(segment.start, segment.end) for segment in item.spans("example"))
 
 
-def label_units(item: Item, segmentation: str = SEGMENTATION) -> tuple[Span, ...]:
+def label_units(
+    item: Item, segmentation: str = SEGMENTATION, *, roles: Sequence[Role] = ("evidence", "distractor")
+) -> tuple[Span, ...]:
     """What raters mark and alignment is computed on, of the evidence and distractor segments, in order.
 
     Args:
         item: whose prompt is cut.
+        roles: the segments that are cut; others than evidence and distractor are never marked.
         segmentation: `word/1` (`heta.words`), or `sentence/1` (`heta.units`): the sentences of each segment by itself
             that hold a word.
 
     Raises:
         InputError: another segmentation.
     """
-    segments = tuple([Span(segment.start, segment.end) for segment in item.spans("evidence", "distractor")])
+    segments = tuple([Span(segment.start, segment.end) for segment in item.spans(*roles)])
     return _units(item.prompt, segments, segmentation)
 
 

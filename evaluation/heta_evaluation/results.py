@@ -83,7 +83,7 @@ class Writer:
             low=ends.low if ends else None,
             high=ends.high if ends else None,
             n=n,
-            config={**config, **self.how(ends, draws.lost(number), raters=raters)},
+            config={**self.how(ends, draws.lost(number), raters=raters), **config},
         )
 
     def subject(self, column: Column) -> str:
@@ -144,6 +144,14 @@ class ResultIndex:
         """The result, None where there is no such figure."""
         return self._found.get((metric, variant, subject))
 
+    def variants(self, metric: str) -> list[str]:
+        """The variants of a metric, in order."""
+        return list(dict.fromkeys(variant for name, variant, _ in self._found if name == metric))
+
     def of(self, metric: str, variant: str) -> list[MetricResult]:
         """All subjects' results of a metric and variant, in order."""
         return [one for key, one in self._found.items() if key[:2] == (metric, variant)]
+
+    def all(self) -> list[MetricResult]:
+        """Every figure over all items, in order."""
+        return list(self._found.values())

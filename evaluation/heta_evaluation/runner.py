@@ -17,12 +17,15 @@ from heta_evaluation.alignment.anchoring import anchoring_results, shown_method
 from heta_evaluation.alignment.comparisons import comparison_results
 from heta_evaluation.alignment.contrasts import families
 from heta_evaluation.alignment.orders import order_results
+from heta_evaluation.alignment.pooled import pooled_results
+from heta_evaluation.alignment.projection import bias_results, measure_models
 from heta_evaluation.alignment.quantities import Quantities
 from heta_evaluation.alignment.results import alignment_results, item_results
 from heta_evaluation.alignment.table import Progress, Table, build_table
 from heta_evaluation.labels import select_labels
 from heta_evaluation.ratings import collect_ratings
 from heta_evaluation.results import Writer, count_results
+from heta_evaluation.sealing import seal
 from heta_evaluation.settings import EvaluateSettings
 
 R = TypeVar("R", bound=Record)
@@ -154,12 +157,17 @@ def evaluate_records(inputs: Inputs, settings: EvaluateSettings, *, progress: Pr
         *count_results(writer, inputs.fingerprint(), gold.described()),
         *agreement_results(writer),
         *alignment_results(writer, quantities, draws, observed),
+        *pooled_results(writer, quantities, draws),
         *comparison_results(writer, quantities, draws, observed, compared),
         *anchoring_results(writer, inputs.items, inputs.labels, inputs.attributions, inputs.shown),
         *order_results(writer, observed),
+        *bias_results(
+            writer,
+            measure_models(table, inputs.items, inputs.attributions, selection.segmentation, settings.seed),
+        ),
         *item_results(writer, quantities, observed),
     )
-    return Evaluation(results, gold.records, table, settings)
+    return Evaluation(seal(results), gold.records, table, settings)
 
 
 def _part(progress: Progress | None, number: int) -> Progress | None:

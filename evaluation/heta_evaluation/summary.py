@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from heta_data.records import MetricResult
+from heta_data.records import GoldLabels, MetricResult
 from heta_evaluation.alignment.anchoring import ANCHORING
 from heta_evaluation.alignment.subjects import LEXICAL, RANDOM, Subject
 from heta_evaluation.metrics import METRICS
@@ -43,10 +43,15 @@ _BANNERS = {
 }
 
 
-def banners(results: Iterable[MetricResult]) -> list[Banner]:
+def banners(results: Iterable[MetricResult | GoldLabels]) -> list[Banner]:
     """A warning for each kind of label that is not a person's blind judgement; empty where all are."""
     # The anchoring effect compares arms: it is no figure that assisted labels entered unnoticed.
-    found = {name for one in results if one.variant != ANCHORING for name in (*one.kinds, *one.arms)}
+    found = {
+        name
+        for one in results
+        if not (isinstance(one, MetricResult) and one.variant == ANCHORING)
+        for name in (*one.kinds, *one.arms)
+    }
     return [banner for name, banner in _BANNERS.items() if name in found]
 
 
@@ -76,11 +81,19 @@ class Line:
     normalised: MetricResult | None
     outside: MetricResult | None
     order_effect: MetricResult | None
+    ranked: bool = True
+    """False for a method on a model that answers none of the items: it is shown apart and compared with nothing."""
+
+
+def unranked(subjects: Sequence[Subject], index: ResultIndex) -> set[str]:
+    """Names of methods on models that answer none of the items they were asked."""
+    silent = {one.subject for one in index.of(ANSWERED, "main") if one.value == 0 and one.n}
+    return {subject.name for subject in subjects if not subject.baseline and subject.model_name in silent}
 
 
 def verdict_lines(subjects: Sequence[Subject], index: ResultIndex) -> list[Line]:
-    """One line for each subject: methods by falling F1@k, then baselines by falling F1@k."""
-    names = short_names(subjects)
+    """One line for each subject: methods by falling F1@k, baselines likewise, then what is not ranked, by name."""
+    names, apart = short_names(subjects), unranked(subjects, index)
     lines = []
     for subject in subjects:
         lines.append(
@@ -91,12 +104,13 @@ def verdict_lines(subjects: Sequence[Subject], index: ResultIndex) -> list[Line]
                 index.get(MAIN, subject.name, "normalised"),
                 index.get("mass_outside", subject.name),
                 index.get("dsa", subject.name, "order_effect"),
+                subject.name not in apart,
             )
         )
 
-    def rank(line: Line) -> tuple[bool, float]:
-        value = line.figures[MAIN].value if MAIN in line.figures else None
-        return line.subject.baseline, -2.0 if value is None else -value
+    def rank(line: Line) -> tuple[bool, bool, float]:
+        value = line.figures[MAIN].value if MAIN in line.figures and line.ranked else None
+        return not line.ranked, line.subject.baseline, -2.0 if value is None else -value
 
     return sorted(lines, key=rank)
 
@@ -106,7 +120,7 @@ def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     if value is None:
         return "none"
     text = f"{value:{'+' if sign else ''}.{digits}f}"
-    return "0.00"[: 2 + digits] if float(text) == 0 else text.replace("-", "−")
+    return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", "−")
 
 
 def interval(result: MetricResult, digits: int = 2, *, sign: bool = False) -> str:
@@ -133,8 +147,15 @@ def p_text(p: float) -> str:
 def verdict(subjects: Sequence[Subject], index: ResultIndex) -> list[str]:
     """What the evaluation says, in sentences."""
     lines = verdict_lines(subjects, index)
-    methods = [line for line in lines if not line.subject.baseline and MAIN in line.figures]
+    methods = [line for line in lines if not line.subject.baseline and MAIN in line.figures and line.ranked]
     scored = [line for line in methods if line.figures[MAIN].value is not None]
+    silent = [
+        f"{one.subject}: 0 of {one.n} answered. What is said of answers that a model never gives is not ranked."
+        for one in index.of(ANSWERED, "main")
+        if one.value == 0 and one.n
+    ]
+    if silent and not methods:
+        return ["No leaderboard: no model answers any of the items.", *silent]
     if not methods:
         return ["There is no attribution to judge: only the baselines and the raters are shown."]
     if not scored:
@@ -151,13 +172,15 @@ def verdict(subjects: Sequence[Subject], index: ResultIndex) -> list[str]:
         said.append(_against(best, rivals[0], f"{rivals[0].label}, a rule that reads no model", index))
     if len(scored) > 1:
         said.append(_against(best, scored[1], f"the next method, {scored[1].label}", index))
+        said += _detectable(best, scored[1], index)
+        said += _ranks(scored, index)
     said += anchoring_sentence(subjects, index)
     said += [
         f"{result.subject} answers {number(result.value, 0)} of {result.n} items by itself."
         for result in index.of(ANSWERED, "main")
-        if result.value is not None
+        if result.value
     ]
-    return said
+    return [*said, *silent]
 
 
 def _best(best: Line, count: int) -> str:
@@ -192,6 +215,26 @@ def _against(best: Line, rival: Line, name: str, index: ResultIndex) -> str:
     if result is None or result.value is None:
         return f"It cannot be compared with {name}: no common items."
     return difference_sentence(result, name)
+
+
+def _detectable(best: Line, rival: Line, index: ResultIndex) -> list[str]:
+    """What could have been seen, where the best two are not told apart."""
+    for first, second in ((best, rival), (rival, best)):
+        pair = f"{first.subject.name} minus {second.subject.name}"
+        found, result = index.get(MAIN, pair, "detectable"), index.get(MAIN, pair, "difference")
+        if found is not None and found.value is not None and result is not None and result.config["verdict"] == "open":
+            return [f"A difference from {number(found.value)} up would be seen in 80 % of such campaigns."]
+    return []
+
+
+def _ranks(scored: Sequence[Line], index: ResultIndex) -> list[str]:
+    """Every method's rank with its interval, or nothing where no interval is known."""
+    found = [(line.label, one) for line in scored if (one := index.get(MAIN, line.subject.name, "rank"))]
+    known = [(label, one) for label, one in found if one.low is not None and one.high is not None]
+    if not known:
+        return []
+    listed = ", ".join(f"{label} {one.value:g} [{one.low:.0f}, {one.high:.0f}]" for label, one in known)
+    return [f"Ranks by F1@k with 95 % intervals: {listed}."]
 
 
 def difference_sentence(result: MetricResult, name: str) -> str:

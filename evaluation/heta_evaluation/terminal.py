@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from heta_data.records import MetricResult
+from heta_evaluation.parts import bias_sentence, choice_table, stratum_table
 from heta_evaluation.results import HUMAN_REFERENCE, LABELS, ResultIndex
 from heta_evaluation.summary import (
     COLUMNS,
@@ -45,6 +46,10 @@ def print_summary(evaluation: "Evaluation", console: "Console | None" = None) ->
     for banner in banners(figures):
         out.print(Panel(f"{banner.label}. {banner.text}", style="bold black on yellow"))
     out.print(_table(evaluation, index))
+    lines = verdict_lines(evaluation.table.subjects, index)
+    for table in (choice_table(index, lines), stratum_table(index, lines)):
+        if table is not None:
+            out.print(table)
     ceiling = index.get(MAIN, HUMAN_REFERENCE, "held_out")
     out.print(f"Human reference, F1@k of the other raters against each rater: {figure(ceiling)}", markup=False)
     for name in ("krippendorff_alpha", "raw_agreement", "positive_agreement", "prevalence"):
@@ -59,7 +64,11 @@ def print_summary(evaluation: "Evaluation", console: "Console | None" = None) ->
         rest = f"; left out: {', '.join(left_out)}" if left_out else ""
         out.print(f"Labels: {number(used.value, 0)} by {used.n} raters{rest}")
     out.print()
-    for sentence in (*verdict(evaluation.table.subjects, index), *(f"Note: {text}" for text in notes(index))):
+    for sentence in (
+        *verdict(evaluation.table.subjects, index),
+        *bias_sentence(index, evaluation.table.rule),
+        *(f"Note: {text}" for text in notes(index)),
+    ):
         out.print(sentence, markup=False)
 
 
@@ -123,8 +132,9 @@ def _table(evaluation: "Evaluation", index: ResultIndex) -> "RichTable":
         cells += [_cell(line.normalised), _cell(line.outside, ends=False)]
         cells += [_cell(line.order_effect)] if twins else []
         main = line.figures.get(MAIN)
-        style = "dim" if line.subject.baseline else None
-        table.add_row(escape(line.label), *cells, str(main.n if main else 0), style=style)
+        style = "dim" if line.subject.baseline or not line.ranked else None
+        label = line.label if line.ranked else f"not ranked: {line.label}"
+        table.add_row(escape(label), *cells, str(main.n if main else 0), style=style)
     return table
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from heta_data.records import MetricResult
-from heta_evaluation.alignment.quantities import REFERENCE, Column, Quantities
+from heta_evaluation.alignment.quantities import INNER, REFERENCE, Column, Quantities
 from heta_evaluation.alignment.scoring import drawn_raters
 from heta_evaluation.alignment.table import Table
 from heta_evaluation.metrics.base import Grid
@@ -21,14 +21,14 @@ def alignment_results(
     """Means over items of every metric and variant, the human reference, and normalised scores."""
     drawn = {metric.name for metric in quantities.metrics if drawn_raters(metric, writer.table)}
     for column, number in quantities.index.items():
-        if column.variant in ("crowd", "chance", "difference"):
+        if column.variant in (*INNER, "difference"):
             continue
         subject = None if column.subject == REFERENCE else writer.table.subjects[column.subject]
         yield writer.estimate(
             column,
             draws,
             number,
-            reason=_reason(column, writer.table, observed),
+            reason="" if draws.n[number] else _reason(column, writer.table, observed) or quantities.reason(column),
             config=subject.description() if subject else {},
             raters=column.metric in drawn or column.variant == "held_out",
         )
@@ -37,13 +37,15 @@ def alignment_results(
 
 
 def _reason(column: Column, table: Table, observed: Sequence[Mapping[str, Grid]]) -> str:
-    """Why a column has no value in any item: the commonest reason."""
+    """Why a column has no value in any item: the commonest reason; empty for variants, which are not in `observed`."""
     if column.variant.startswith("answered"):
         return "no_item_answered"
     if column.variant == "held_out" and max((len(row.raters) for row in table.rows), default=0) < 2:
         return "one_rater"
     if column.subject == REFERENCE:
         return "no_value_for_any_rater"
+    if column.variant not in ("main", "held_out"):
+        return ""
     cells = (grids[column.metric].at(0, column.subject) for grids in observed)
     reasons = Counter(cell.reason for cell in cells if cell.reason)
     return max(reasons, key=lambda reason: (reasons[reason], reason), default="no_value_for_any_rater")
@@ -89,9 +91,9 @@ def _normalised(writer: Writer, quantities: Quantities, draws: Draws, column: Co
 def item_results(
     writer: Writer, quantities: Quantities, observed: Sequence[Mapping[str, Grid]]
 ) -> Iterator[MetricResult]:
-    """Every metric of every subject on every item."""
+    """Every subject on every item, by the metrics that compare methods."""
     for row, grids in zip(writer.table.rows, observed, strict=True):
-        for metric in quantities.metrics:
+        for metric in quantities.compared:
             for number, subject in enumerate(writer.table.subjects):
                 value, reason = grids[metric.name].at(0, number)
                 yield writer.record(

@@ -1,14 +1,16 @@
 """Every alignment metric on one item, under many weightings of its raters at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heta_evaluation.aggregation.majority import majority
 from heta_evaluation.alignment.table import Row, Table
 from heta_evaluation.metrics import METRICS
-from heta_evaluation.metrics.base import AlignmentMetric, Batch, BoolArray, FloatArray, Grid, Value, grid
+from heta_evaluation.metrics.base import AlignmentMetric, Batch, BoolArray, FloatArray, Grid, IntArray, grid
 
 LABELLED = ("gold", "share")
 
@@ -29,49 +31,112 @@ def drawn_raters(metric: AlignmentMetric, table: Table) -> bool:
     return uses_labels(metric) and (not table.fixed_gold or "share" in metric.needs)
 
 
+@dataclass(frozen=True)
+class Form:
+    """Something to compute on an item: a metric, one of its variants, or a part of a pooling."""
+
+    name: str
+    compute: Callable[[Batch], Grid]
+    chance: Callable[[Batch], Grid] | None
+    needs: Literal["", "gold", "share"]
+    """Which labels it is computed against."""
+
+
+def form(metric: AlignmentMetric) -> Form:
+    """The metric itself."""
+    return Form(metric.name, metric.compute, metric.chance, label_need(metric))
+
+
+def label_need(metric: AlignmentMetric) -> Literal["", "gold", "share"]:
+    """Which labels a metric is computed against; those of `share` decide gold as well."""
+    return "share" if "share" in metric.needs else "gold" if "gold" in metric.needs else ""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One form on one item, computed once for each distinct label vector."""
+
+    grid: Grid
+    """`[U, S + 1]`; the last column is `random`, by its exact expected value."""
+    which: IntArray
+    """`[P]`, the label vector of each weighting of the raters."""
+    nobody: BoolArray
+    """`[P]`, where no rater counts, though labels are needed."""
+
+    def cells(self) -> tuple[FloatArray, BoolArray]:
+        """Values and where there are any, `[P, S + 1]` each."""
+        values, valid = self.grid.values[self.which], self.grid.valid[self.which]
+        values[self.nobody], valid[self.nobody] = 0.0, False
+        return values, valid
+
+    def full(self) -> Grid:
+        """`[P, S + 1]`, with the reasons."""
+        reasons = self.grid.reasons[self.which]
+        reasons[self.nobody] = "no_labels"
+        return Grid(np.where(reasons == "", self.grid.values[self.which], 0.0), reasons)
+
+    def first(self) -> Grid:
+        """The same under the first weighting alone, `[1, S + 1]`."""
+        return Scored(self.grid, self.which[:1], self.nobody[:1]).full()
+
+
 def score_item(row: Row, metrics: Sequence[AlignmentMetric], weights: FloatArray) -> dict[str, Grid]:
-    """Each metric against the majority (or share) of the item's raters, or against its fixed gold.
+    """Each metric against the majority (or share) of the item's raters, `[P, S + 1]`; see `score_forms`."""
+    found = score_forms(row, [form(metric) for metric in metrics], weights)
+    return {name: one.full() for name, one in found.items()}
+
+
+def score_forms(row: Row, forms: Sequence[Form], weights: FloatArray) -> dict[str, Scored]:
+    """Each form against the majority (or share) of the item's raters, or against its fixed gold, by its name.
 
     Args:
         row: the item.
-        metrics: what to compute.
+        forms: what to compute.
         weights: `[P, r]`, how often each rater counts.
-
-    Returns:
-        Metric name -> `[P, S + 1]`; the last column is `random`, by its exact expected value.
     """
     total = weights.sum(axis=1, keepdims=True)
     votes = weights @ row.labels.astype(float)
     share = votes / np.where(total == 0, 1.0, total)
     gold = majority(votes, total) if row.gold is None else np.broadcast_to(row.gold, votes.shape)
+    batches: dict[str, tuple[Batch, IntArray]] = {}
+    for need, keys in (("gold", gold), ("share", share)):
+        if any(one.needs == need for one in forms):
+            first, which = distinct_rows(keys)
+            batches[need] = (row.batch(gold[first], share[first]), which)
+    if any(not one.needs for one in forms):
+        batches[""] = (row.batch(gold[:1], share[:1]), np.zeros(len(weights), dtype=np.int64))
+    nobody = np.asarray(total[:, 0] == 0)
     result = {}
-    for metric in metrics:
-        if not uses_labels(metric):
-            once = _with_random(metric, row.batch(gold[:1], share[:1]), row.present)
-            zeros = np.zeros(len(weights), dtype=np.int64)
-            result[metric.name] = Grid(once.values[zeros], once.reasons[zeros])
-            continue
-        keys = share if "share" in metric.needs else gold
-        _, first, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-        found = _with_random(metric, row.batch(gold[first], share[first]), row.present)
-        reasons = found.reasons[which.reshape(-1)]
-        if row.gold is None or "share" in metric.needs:
-            reasons = np.where(total == 0, "no_labels", reasons)
-        elif row.gold_reason:
-            reasons = np.full(reasons.shape, row.gold_reason, dtype=object)
-        result[metric.name] = Grid(np.where(reasons == "", found.values[which.reshape(-1)], 0.0), reasons)
+    for one in forms:
+        batch, which = batches[one.needs]
+        found = _with_random(one, batch, row.present)
+        fixed = row.gold is not None and one.needs == "gold"
+        if fixed and row.gold_reason:
+            found = Grid(np.zeros_like(found.values), np.full(found.reasons.shape, row.gold_reason, dtype=object))
+        result[one.name] = Scored(found, which, nobody & (bool(one.needs) and not fixed))
     return result
 
 
-def _with_random(metric: AlignmentMetric, batch: Batch, present: BoolArray) -> Grid:
+def distinct_rows(rows: NDArray[Any]) -> tuple[IntArray, IntArray]:
+    """Where each distinct row of `[P, n]` stands first, and which of them each row is, `[P]`. Compared byte by byte."""
+    packed = np.packbits(rows, axis=1) if rows.dtype == np.bool_ else np.ascontiguousarray(rows)
+    if not packed.shape[1]:
+        return np.zeros(min(1, len(rows)), dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
+    keys = packed.view(np.dtype((np.void, packed.dtype.itemsize * packed.shape[1])))[:, 0]
+    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+    return first, which.reshape(-1)
+
+
+def _with_random(one: Form, batch: Batch, present: BoolArray) -> Grid:
     """`[P, S + 1]`: the subjects, absent ones with a reason, and `random` behind them."""
-    found = metric.compute(batch)
+    found = one.compute(batch)
     unknown = grid(np.zeros((len(batch.gold), 1)), (np.asarray(True), "no_closed_form"))
-    chance = metric.chance(batch) if metric.chance else unknown
-    reasons = found.reasons.copy()
-    reasons[:, ~present] = "no_attribution"
-    values = np.where(reasons == "", found.values, 0.0)
-    return Grid(np.concatenate([values, chance.values], axis=1), np.concatenate([reasons, chance.reasons], axis=1))
+    chance = one.chance(batch) if one.chance else unknown
+    values = np.concatenate([found.values, chance.values], axis=1)
+    reasons = np.concatenate([found.reasons, chance.reasons], axis=1)
+    absent = np.append(~present, False)
+    reasons[:, absent], values[:, absent] = "no_attribution", 0.0
+    return Grid(values, reasons)
 
 
 @dataclass(frozen=True)
@@ -108,51 +173,41 @@ def held_out(row: Row, metrics: Sequence[AlignmentMetric], weights: FloatArray) 
     Returns:
         Metric name -> figures, averaged over the item's raters by weight.
     """
-    sums = {metric.name: _Sums(len(weights), len(row.present) + 1) for metric in metrics}
-    for rater, label in enumerate(row.labels):
-        others = np.delete(row.labels, rater, axis=0)
-        if not len(others):
-            continue
-        target = label[None]
-        crowds = Batch(others.mean(axis=0)[None], target, target.astype(float), row.evidence, row.distractor)
-        methods = row.batch(target, target.astype(float))
-        for metric in metrics:
-            sums[metric.name].add(
-                weights[:, rater], _with_random(metric, methods, row.present), metric.compute(crowds).at(0, 0)
-            )
-    return {name: found.mean() for name, found in sums.items()}
-
-
-class _Sums:
-    """Weighted sums over held-out raters."""
-
-    def __init__(self, patterns: int, subjects: int) -> None:
-        self.method, self.crowd, self.chance, self.count, self.known = (
-            np.zeros((patterns, subjects)) for _ in range(5)
+    count = len(row.labels)
+    if count < 2:
+        nothing, nobody = np.zeros((len(weights), len(row.present) + 1)), np.zeros(len(weights))
+        never, none = nothing > 0, nobody > 0
+        return {each.name: HeldOut(nothing, nothing, nothing, never, never, nobody, none) for each in metrics}
+    targets = row.labels.astype(float)
+    others = (targets.sum(axis=0) - targets) / (count - 1)
+    crowds = Batch(others, row.labels, targets, row.evidence, row.distractor, position=row.position)
+    methods = row.batch(row.labels, targets)
+    found = {}
+    for metric in metrics:
+        reached = metric.compute(crowds)
+        every = np.arange(count)
+        found[metric.name] = _mean_over_targets(
+            weights,
+            _with_random(form(metric), methods, row.present),
+            reached.values[every, every],
+            reached.valid[every, every],
         )
-        self.reference, self.targets = np.zeros(patterns), np.zeros(patterns)
+    return found
 
-    def add(self, weight: FloatArray, method: Grid, crowd: Value) -> None:
-        """One target: its weight `[P]`, the subjects against it `[1, S + 1]`, the crowd against it."""
-        if crowd.value is None:
-            return
-        both = weight[:, None] * method.valid[0]
-        self.method += both * method.values[0]
-        self.crowd += both * crowd.value
-        self.chance += both * method.values[0, -1]
-        self.count += both
-        self.known += both * method.valid[0, -1]
-        self.reference += weight * crowd.value
-        self.targets += weight
 
-    def mean(self) -> HeldOut:
-        count, targets = np.where(self.count == 0, 1.0, self.count), np.where(self.targets == 0, 1.0, self.targets)
-        return HeldOut(
-            method=self.method / count,
-            crowd=self.crowd / count,
-            chance=self.chance / count,
-            valid=self.count > 0,
-            chance_valid=(self.count > 0) & (self.known == self.count),
-            reference=self.reference / targets,
-            reference_valid=self.targets > 0,
-        )
+def _mean_over_targets(weights: FloatArray, method: Grid, crowd: FloatArray, crowd_valid: BoolArray) -> HeldOut:
+    """Means over held-out raters `[r]` by weight: the subjects against each `[r, S + 1]`, the crowd against each."""
+    both = (crowd_valid[:, None] & method.valid).astype(float)
+    count = weights @ both
+    known = weights @ (both * method.valid[:, -1:])
+    targets = weights @ crowd_valid.astype(float)
+    by = np.where(count == 0, 1.0, count)
+    return HeldOut(
+        method=weights @ (both * method.values) / by,
+        crowd=weights @ (both * crowd[:, None]) / by,
+        chance=weights @ (both * method.values[:, -1:]) / by,
+        valid=count > 0,
+        chance_valid=(count > 0) & (known == count),
+        reference=weights @ np.where(crowd_valid, crowd, 0.0) / np.where(targets == 0, 1.0, targets),
+        reference_valid=targets > 0,
+    )

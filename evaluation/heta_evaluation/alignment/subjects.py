@@ -4,22 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from heta.errors import NumericalError
-from heta.records import Attribution, Span
-from heta.words import Rule, project
-from heta_data.compose import unscored_spans
 from heta_data.errors import IntegrityError
 from heta_data.records import AttributionRecord, Item
-from heta_evaluation.metrics.base import BoolArray, FloatArray
 
 LEXICAL = ("answer_match", "first_words", "longest_words")
 """Rivals that read no model: each is a method of `heta`, computed from the item itself."""
 RANDOM = "random"
 """Scores drawn at random: its exact expected value is used, so it has no seed and no error of its own."""
-NO_MASS = -1.0
-"""Stands for the outside share of scores without any positive mass."""
 
 SubjectKey = tuple[str, ...]
 
@@ -40,12 +31,21 @@ class Subject:
     config_hash: str = ""
     signed: bool = False
     baseline: bool = False
+    native: bool = False
+    """Whether every score stands on a unit itself, a word, and none is carried over from tokens by a rule."""
+
+    @property
+    def key(self) -> SubjectKey:
+        """What its records' keys end in, behind the item."""
+        return (self.method, self.model, self.revision, self.tokenizer, self.policy, self.config_hash)
 
     def description(self) -> dict[str, str]:
         """What identifies the subject, for the config of its results."""
+        own = {"rule": "none"} if self.native else {}
         if self.baseline:
-            return {"method": self.method}
+            return {**own, "method": self.method}
         return {
+            **own,
             "method": self.method,
             "model": self.model,
             "model_revision": self.revision,
@@ -55,9 +55,9 @@ class Subject:
         }
 
 
-def baseline(name: str) -> Subject:
-    """The baseline of that name."""
-    return Subject(name, name, baseline=True)
+def baseline(name: str, *, native: bool = True) -> Subject:
+    """The baseline of that name; `native` where the words that it scores are the units."""
+    return Subject(name, name, baseline=True, native=native)
 
 
 def group_records(
@@ -108,40 +108,3 @@ def _subject(key: SubjectKey, records: Mapping[str, AttributionRecord], several:
         config_hash=config_hash,
         signed=any(record.signed for record in records.values()),
     )
-
-
-def carry_record(
-    item: Item, record: AttributionRecord, units: tuple[Span, ...], rule: Rule
-) -> tuple[FloatArray, float]:
-    """Scores `[unit]` of a record's item, and the share of its positive mass outside the units."""
-    spans = [Span(start, end) for start, end in zip(record.starts, record.ends, strict=True)]
-    scored = np.asarray([score is not None for score in record.scores], dtype=bool)
-    scores = np.asarray([0.0 if score is None else score for score in record.scores], dtype=float)
-    return _carry(item.prompt, spans, scores, scored, units, rule)
-
-
-def carry_lexical(item: Item, units: tuple[Span, ...], rule: Rule) -> list[tuple[FloatArray, float]]:
-    """The same for each lexical baseline."""
-    import heta
-
-    prepared = heta.prepare(None, item.prompt, item.target, unscored=unscored_spans(item))
-    found: list[Attribution] = [prepared.attribute(heta.create_method(name)) for name in LEXICAL]
-    return [_carry(item.prompt, list(each.spans), each.scores, each.scored, units, rule) for each in found]
-
-
-def _carry(
-    text: str, spans: list[Span], scores: FloatArray, scored: BoolArray, units: tuple[Span, ...], rule: Rule
-) -> tuple[FloatArray, float]:
-    covered = np.zeros(len(text) + 1, dtype=np.int64)
-    for unit in units:
-        covered[unit.start + 1 : unit.end + 1] = 1
-    before = np.cumsum(covered)  # code points of units in front of each position
-    inside = np.asarray([before[span.end] > before[span.start] for span in spans], dtype=bool)
-    mass = np.where(scored, np.maximum(scores, 0.0), 0.0)
-    mass = np.ldexp(mass, -int(np.frexp(mass.max(initial=0.0))[1]))  # so that no sum overflows
-    total = float(mass.sum())
-    outside = min(1.0, float(mass[~inside].sum()) / total) if total > 0 else NO_MASS
-    carried = project(text, spans, scores, scored, units, rule=rule)
-    if not np.isfinite(carried).all():
-        raise NumericalError(f"scores up to {scores.max():g} overflow under the rule {rule!r}; take --rule max")
-    return carried, outside

@@ -2,25 +2,16 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from heta.records import Span
-from heta.words import Rule
-from heta_data.compose import label_units
+from heta.words import SEGMENTATION, Rule
 from heta_data.errors import IntegrityError
 from heta_data.records import WHOLE_ANSWER, Arm, AttributionRecord, GoldLabels, Item, RaterKind, TokenLabels
-from heta_evaluation.alignment.subjects import (
-    LEXICAL,
-    NO_MASS,
-    RANDOM,
-    Subject,
-    baseline,
-    carry_lexical,
-    carry_record,
-    group_records,
-)
+from heta_evaluation.alignment.carrying import NO_MASS, Carried, Carrier, find_units, mentions
+from heta_evaluation.alignment.subjects import LEXICAL, RANDOM, Subject, baseline, group_records
 from heta_evaluation.labels import Selection
 from heta_evaluation.metrics.base import Batch, BoolArray, FloatArray
 from heta_evaluation.statistics.bootstrap import FEW_RATERS, Design
@@ -55,6 +46,16 @@ class Row:
     """`[n]`, hard labels that stand in every draw; None where the majority of the drawn raters is gold."""
     gold_reason: str = ""
     """Why there is no gold, where it is fixed and this item has none."""
+    position: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """`[n]`, where each unit stands among all of the prompt, with a gap between segments; empty: all in one row."""
+    mention: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    """`[n]`, true for units that are the answer itself; empty where none is."""
+    elsewhere: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    """`[S, m]`, scores of the units of question and instruction, which nobody can mark; empty where there are none."""
+    elsewhere_position: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """`[m]`"""
+    arms: tuple[Arm, ...] = ()
+    """`[r]`, in which arm each rater labelled."""
 
     @property
     def marked(self) -> BoolArray:
@@ -69,9 +70,17 @@ class Row:
         fixed = np.zeros(len(self.units), dtype=bool) if gold is None or reason else np.asarray(gold.labels, dtype=bool)
         return replace(self, gold=fixed, gold_reason=reason)
 
+    def only(self, subjects: Sequence[int]) -> "Row":
+        """The same with some of the subjects."""
+        some = np.asarray(subjects, dtype=np.int64)
+        elsewhere = self.elsewhere[some] if self.elsewhere.size else self.elsewhere
+        return replace(
+            self, scores=self.scores[some], present=self.present[some], outside=self.outside[some], elsewhere=elsewhere
+        )
+
     def batch(self, gold: BoolArray, share: FloatArray) -> Batch:
         """The item's scores against label vectors `[P, n]`."""
-        return Batch(self.scores, gold, share, self.evidence, self.distractor, self.outside)
+        return Batch(self.scores, gold, share, self.evidence, self.distractor, self.outside, self.position)
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,18 @@ class Table:
     def methods(self) -> tuple[int, ...]:
         """Numbers of the subjects that are no baselines."""
         return tuple(number for number, subject in enumerate(self.subjects) if not subject.baseline)
+
+    @property
+    def unanswering(self) -> tuple[str, ...]:
+        """Models that answer none of the items whose answer they were asked for: nothing they do is ranked."""
+        known = {model: [row.answered[model] for row in self.rows if model in row.answered] for model in self.models}
+        return tuple(model for model, answers in known.items() if answers and not any(answers))
+
+    @property
+    def ranked(self) -> tuple[int, ...]:
+        """Numbers of the methods that are compared: those of models that answer at least one item, or are not asked."""
+        silent = self.unanswering
+        return tuple(number for number in self.methods if self.subjects[number].model_name not in silent)
 
     def design(self) -> Design:
         """Who rated what, and which items belong together."""
@@ -153,12 +174,18 @@ def build_table(
     kind_of = {labels.rater: labels.kind for labels in used}
     raters = tuple(sorted(kind_of))
     rows = []
+    native = np.ones(len(records) + len(LEXICAL), dtype=bool)
     for number, item in enumerate(items):
-        row = _row(item, selection, records, raters, rule)
+        row, own = _row(item, selection, records, raters, rule)
         rows.append(row if gold is None else row.with_gold(gold.get(item.id)))
+        native &= own
         if progress is not None:
             progress(number + 1, len(items))
-    subjects = (*records, *(baseline(name) for name in (*LEXICAL, RANDOM)))
+    subjects = (
+        *(replace(subject, native=flag) for subject, flag in zip(records, native.tolist(), strict=False)),
+        *(baseline(name, native=flag) for name, flag in zip(LEXICAL, native[len(records) :].tolist(), strict=True)),
+        baseline(RANDOM),
+    )
     return Table(
         rows=tuple(rows),
         raters=raters,
@@ -184,28 +211,35 @@ def _row(
     records: Mapping[Subject, Mapping[str, AttributionRecord]],
     raters: tuple[str, ...],
     rule: Rule,
-) -> Row:
-    units = label_units(item, selection.segmentation)
-    if not units:
+) -> tuple[Row, BoolArray]:
+    """An item, and for each of `records` and of `LEXICAL` whether its scores stood on the units themselves."""
+    units = find_units(item, selection.segmentation)
+    marked = units.marked
+    if not marked:
         raise IntegrityError(f"item {item.id}: evidence and distractor hold no word to mark; remove the item")
     labels = selection.by_item[item.id]
-    carried: list[tuple[FloatArray, float] | None] = [
-        carry_record(item, found[item.id], units, rule) if item.id in found else None for found in records.values()
-    ]
-    carried += carry_lexical(item, units, rule)
-    nothing = (np.zeros(len(units)), NO_MASS)
-    return Row(
+    carrier = Carrier(item, units, rule)
+    own = [carrier.record(found[item.id]) if item.id in found else None for found in records.values()]
+    nothing = Carried(np.zeros(len(marked)), np.zeros(len(units.elsewhere)), NO_MASS, True)
+    carried = [each or nothing for each in (*own, *carrier.lexical())]
+    row = Row(
         item=item,
-        units=units,
-        evidence=_inside(item, units, "evidence"),
-        distractor=_inside(item, units, "distractor"),
+        units=marked,
+        evidence=_inside(item, marked, "evidence"),
+        distractor=_inside(item, marked, "distractor"),
         raters=np.asarray([raters.index(record.rater) for record in labels], dtype=np.int64),
-        labels=np.asarray([record.labels for record in labels], dtype=bool).reshape(len(labels), len(units)),
-        scores=np.stack([(each or nothing)[0] for each in carried]),
-        present=np.asarray([each is not None for each in carried], dtype=bool),
-        outside=np.asarray([(each or nothing)[1] for each in carried], dtype=float),
+        labels=np.asarray([record.labels for record in labels], dtype=bool).reshape(len(labels), len(marked)),
+        scores=np.stack([each.scores for each in carried]),
+        present=np.asarray([*(each is not None for each in own), *(True for _ in LEXICAL)], dtype=bool),
+        outside=np.asarray([each.outside for each in carried], dtype=float),
         answered=_answered(item, records),
+        position=units.position[: len(marked)],
+        mention=mentions(item, marked) if selection.segmentation == SEGMENTATION else np.zeros(0, dtype=bool),
+        elsewhere=np.stack([each.elsewhere for each in carried]),
+        elsewhere_position=units.position[len(marked) :],
+        arms=tuple([record.arm for record in labels]),
     )
+    return row, np.asarray([each.native for each in carried], dtype=bool)
 
 
 def _answered(item: Item, records: Mapping[Subject, Mapping[str, AttributionRecord]]) -> dict[str, bool]:

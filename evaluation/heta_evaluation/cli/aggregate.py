@@ -63,7 +63,10 @@ def aggregate(
         workspace, method, controls=controls, kinds=kinds or None, arms=arms or None, campaign=campaign, seed=seed
     )
     if as_json:
-        document = {**asdict(study.summary), "raters": [asdict(rater) for rater in study.raters]}
+        from heta_evaluation.summary import banners
+
+        said = [f"{banner.label}: {banner.text}" for banner in banners(study.aggregation.gold)]
+        document = {"banners": said, **asdict(study.summary), "raters": [asdict(rater) for rater in study.raters]}
         click.echo(json.dumps({**document, "gold": str(workspace.gold)}, indent=2, allow_nan=False))
         return
     from heta_evaluation.aggregation.terminal import print_aggregation

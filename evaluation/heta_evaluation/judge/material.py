@@ -4,15 +4,16 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from heta.errors import ConfigError
 from heta.records import Span
+from heta.words import SEGMENTATION
 from heta_data.compose import label_units
 from heta_data.opinions import ShownMethod
 from heta_data.record_base import content_hash
 from heta_data.records import AttributionRecord, Item
-from heta_evaluation.alignment.subjects import Subject, carry_record, group_records
+from heta_evaluation.alignment.carrying import Carrier, find_units
+from heta_evaluation.alignment.subjects import Subject, group_records
+from heta_evaluation.metrics.base import FloatArray
 
 OPEN, CLOSE = "[[", "]]"
 
@@ -108,9 +109,7 @@ def top_words(
     for name in methods:
         subject = _subject(name, list(grouped))
         units = {
-            item: _highest(
-                carry_record(by_id[item], record, label_units(by_id[item]), "max")[0], share, f"{seed}:{item}"
-            )
+            item: _highest(_scores(by_id[item], record), share, f"{seed}:{item}")
             for item, record in grouped[subject].items()
         }
         shown = ShownMethod(
@@ -125,6 +124,10 @@ def top_words(
     return found
 
 
+def _scores(item: Item, record: AttributionRecord) -> FloatArray:
+    return Carrier(item, find_units(item, SEGMENTATION), "max").record(record).scores
+
+
 def _subject(name: str, subjects: Sequence[Subject]) -> Subject:
     """The one subject that is called so: by its method, or by how its name begins."""
     fitting = [one for one in subjects if one.method == name] or [one for one in subjects if one.name.startswith(name)]
@@ -135,7 +138,7 @@ def _subject(name: str, subjects: Sequence[Subject]) -> Subject:
     raise ConfigError(f"methods: {name!r} names {what}; there are: {listed}")
 
 
-def _highest(scores: np.ndarray[tuple[int, ...], np.dtype[np.float64]], share: float, seed: str) -> tuple[int, ...]:
+def _highest(scores: FloatArray, share: float, seed: str) -> tuple[int, ...]:
     count = max(1, round(share * len(scores)))
     draw = random.Random(f"ties:{seed}")  # noqa: S311 - a reproducible draw, no secret
     order = sorted(range(len(scores)), key=lambda index: (-scores[index], draw.random()))

@@ -5,22 +5,28 @@ a `Batch` holds the scores of `S` subjects and `P` label vectors on the units of
 `Grid`. A cell without a value carries a reason; nothing is ever NaN.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
 
 Direction = Literal["higher", "lower", "neutral"]
 Family = Literal["alignment", "attribution", "agreement", "faithfulness", "robustness"]
-Need = Literal["gold", "share", "segments", "mass", "raters", "model", "method", "pairs"]
+Need = Literal["gold", "share", "segments", "mass", "tokens", "raters", "model", "method", "pairs"]
 """`gold`: hard labels; `share`: share of raters that marked each unit; `segments`: which units lie in evidence and
-distractor; `mass`: the score mass outside the units; `raters`: every rater's own labels; `model`: forward passes of the
-model; `method`: the method itself, to run it again; `pairs`: items that say the same."""
+distractor; `mass`: the score mass outside the units; `tokens`: where the model's tokens lie; `raters`: every rater's
+own labels; `model`: forward passes of the model; `method`: the method itself, to run it again; `pairs`: items that say
+the same."""
+Invariance = Literal["increasing", "affine", "scale"]
+"""What may be done to a method's scores without changing a value: any increasing transformation; a positive factor and
+a constant; a positive factor."""
+R = TypeVar("R")
 
 
 class Value(NamedTuple):
@@ -28,6 +34,9 @@ class Value(NamedTuple):
 
     value: float | None
     reason: str | None = None
+
+
+_NO_REASON = np.asarray("", dtype=object)
 
 
 @dataclass(frozen=True)
@@ -50,9 +59,12 @@ class Grid:
 
 def grid(values: FloatArray, *reasons: tuple[BoolArray, str]) -> Grid:
     """A grid from values and, in order of precedence, masks (broadcast to the values) with their reasons."""
+    masks = [(mask, reason) for mask, reason in reversed(reasons) if mask.any()]
+    if not masks:
+        return Grid(values, np.broadcast_to(_NO_REASON, values.shape))
     names = np.full(values.shape, "", dtype=object)
-    for mask, reason in reversed(reasons):
-        names[np.broadcast_to(mask, values.shape)] = reason
+    for mask, reason in masks:
+        names[mask if mask.shape == values.shape else np.broadcast_to(mask, values.shape)] = reason
     return Grid(np.where(names == "", values, 0.0), names)
 
 
@@ -72,11 +84,26 @@ class Batch:
     """`[n]`, true for units of distractor segments."""
     outside: FloatArray = field(default_factory=lambda: np.zeros(0))
     """`[S]`, share of each subject's positive mass that lies outside the units; empty where it is not known."""
+    position: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """`[n]`, where each unit stands: two are neighbours if their positions differ by one. Empty: all in one row."""
+    _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def shape(self) -> tuple[int, int]:
         """`(P, S)`."""
         return len(self.gold), len(self.scores)
+
+    @property
+    def places(self) -> IntArray:
+        """`[n]`, `position`, counted through where none is given."""
+        return self.position if len(self.position) else np.arange(self.gold.shape[1])
+
+    def once(self, key: Hashable, make: Callable[[], R]) -> R:
+        """What `make` gives, made once for this batch: ranks and selections that several metrics need."""
+        if key not in self._made:
+            self._made[key] = make()
+        found: R = self._made[key]
+        return found
 
 
 def one_case(
@@ -87,6 +114,7 @@ def one_case(
     evidence: Sequence[bool] | None = None,
     distractor: Sequence[bool] | None = None,
     outside: float | None = None,
+    position: Sequence[int] | None = None,
 ) -> Batch:
     """A batch of a single subject and a single label vector, `[1, n]` each. `share` is `gold` unless given."""
     n = len(scores)
@@ -98,6 +126,7 @@ def one_case(
         evidence=np.zeros(n, dtype=bool) if evidence is None else np.asarray(evidence, dtype=bool),
         distractor=np.zeros(n, dtype=bool) if distractor is None else np.asarray(distractor, dtype=bool),
         outside=np.zeros(0) if outside is None else np.asarray([outside], dtype=float),
+        position=np.asarray([] if position is None else position, dtype=np.int64),
     )
 
 
@@ -124,6 +153,32 @@ class Metric:
     version: int = 1
 
 
+@dataclass(frozen=True)
+class Variant:
+    """The same metric under another declared choice, reported under its name."""
+
+    name: str
+    """As it stands in records, e.g. `k=5`."""
+    compute: Callable[[Batch], Grid]
+    chance: Callable[[Batch], Grid] | None = None
+    labels: bool = False
+    """Whether it needs labels though the metric does not."""
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """Another way from items to one figure than the mean over items: a function of the means of several parts."""
+
+    name: str
+    """As it stands in records, e.g. `micro`."""
+    parts: tuple[Callable[[Batch], Grid], ...]
+    """Each `[P, S]`; an item counts where all have a value."""
+    combine: Callable[..., FloatArray]
+    """Means of the parts, an array each, to the figure; never NaN."""
+    chance: tuple[Callable[[Batch], Grid], ...] | None = None
+    """`[P, 1]` each: the parts of scores drawn at random, where the figure of their means is exact."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class AlignmentMetric(Metric):
     """A metric of one attribution against labels or segments of the same item."""
@@ -132,7 +187,12 @@ class AlignmentMetric(Metric):
     chance: Callable[[Batch], Grid] | None = None
     """`[P, 1]`: the exact expected value of scores drawn independently and uniformly at random."""
     compared: bool = False
-    """Whether methods are compared pairwise by it, and once more on the items that the model answers."""
+    """Whether methods are compared pairwise by it, and once more on parts of the items."""
+    invariance: Invariance = "increasing"
+    perfect: float | None = None
+    """Value of scores that equal hard labels; None: the best end of the range."""
+    variants: tuple[Variant, ...] = ()
+    poolings: tuple[Pooling, ...] = ()
 
     def one(self, case: Batch) -> Value:
         """The value of a batch that holds one subject and one label vector."""

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from heta_evaluation.metrics.base import BoolArray, FloatArray
 from heta_evaluation.statistics.intervals import ENTRIES, IntArray, Interval, shifted_intervals
+from heta_evaluation.statistics.products import number_rows
 from heta_evaluation.statistics.spread import NORMAL, Spread, effective, linear_variance, spread, variances
-from heta_evaluation.statistics.sums import PARTS, Sums, block_sums
+from heta_evaluation.statistics.sums import PARTS, Sums, add_block
 from heta_evaluation.statistics.sums import Cells as Cells
 
 FEW_RATERS = 5
@@ -204,9 +205,10 @@ def crossed_bootstrap(
     groups = np.asarray(design.groups, dtype=np.int64)
     weights = group_weights(design.n_groups, draws, rng)
     crossed = design.n_raters > 1 and resample_raters
+    alike = number_rows(drawn)
     total: Sums | None = None
     counts: FloatArray | None = None
-    size = max(1, ENTRIES // draws)
+    size = max(1, ENTRIES // (2 * draws))
     for start in range(0, len(groups), size):
         items = range(start, min(start + size, len(groups)))
         patterns = [
@@ -219,8 +221,9 @@ def crossed_bootstrap(
             cells(item, np.concatenate([np.ones((1, rows.shape[1])), rows]))
             for item, (rows, _) in zip(items, patterns, strict=True)
         ]
-        block = block_sums(tables, patterns, weights[:, groups[start : items.stop]], crossed=crossed)
-        total = block if total is None else total + block
+        if total is None:
+            total = Sums.nothing(draws, tables[0].values.shape[1])
+        add_block(total, tables, patterns, weights[:, groups[start : items.stop]], alike, crossed=crossed)
         if counts is None:
             counts = np.zeros((design.n_groups, tables[0].valid.shape[1]))
         np.add.at(counts, groups[start : items.stop], np.stack([table.valid[0] for table in tables]).astype(float))

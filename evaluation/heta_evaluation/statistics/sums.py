@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heta_evaluation.metrics.base import BoolArray, FloatArray
 from heta_evaluation.statistics.intervals import IntArray
+from heta_evaluation.statistics.products import MeanSums, add_weighted_sums, distinct_columns
 
 PARTS = 1000
 """Draws that are made once more with the items alone and with the raters alone drawn: enough for a standard deviation
@@ -25,21 +25,6 @@ class Cells:
     """`[P, Q]`"""
 
 
-class MeanSums(NamedTuple):
-    """Sums over items and numbers of items with a value, `[D, Q]` each."""
-
-    sums: FloatArray
-    numbers: FloatArray
-
-    def means(self) -> tuple[FloatArray, BoolArray]:
-        """Means over items, 0 where no item has a value, and where one has."""
-        return self.sums / np.where(self.numbers == 0, 1.0, self.numbers), self.numbers > 0
-
-    def plus(self, other: "MeanSums") -> "MeanSums":
-        """Sums over both."""
-        return MeanSums(self.sums + other.sums, self.numbers + other.numbers)
-
-
 @dataclass(frozen=True)
 class Sums:
     """Sums over items as observed `[Q]`, with both drawn `[D, Q]`, and with items or raters alone drawn `[P, Q]`."""
@@ -52,15 +37,17 @@ class Sums:
     overlap: FloatArray
     """`[3, Q]`, see `_overlap`."""
 
-    def __add__(self, other: "Sums") -> "Sums":
-        return Sums(
-            self.point + other.point,
-            self.n + other.n,
-            self.both.plus(other.both),
-            self.items.plus(other.items),
-            self.raters.plus(other.raters),
-            self.overlap + other.overlap,
+    @classmethod
+    def nothing(cls, draws: int, quantities: int) -> "Sums":
+        """The sums over no item, to be added to in place: they are large."""
+        both, items, raters = (
+            MeanSums(np.zeros((size, quantities)), np.zeros((size, quantities))) for size in _sizes(draws)
         )
+        return cls(np.zeros(quantities), np.zeros(quantities), both, items, raters, np.zeros((3, quantities)))
+
+
+def _sizes(draws: int) -> tuple[int, int, int]:
+    return draws, min(draws, PARTS), min(draws, PARTS)
 
 
 def _overlap(table: Cells, rows: IntArray, which: IntArray) -> FloatArray:
@@ -70,56 +57,54 @@ def _overlap(table: Cells, rows: IntArray, which: IntArray) -> FloatArray:
     raters of a_j^2, a_j b_j and b_j^2. The mean over items is a ratio, hence both.
     """
     times = np.bincount(which[:PARTS], minlength=len(rows))
-    seen = times > 0
-    share = times[seen] / times.sum()
-    moved = ((rows[seen] - 1.0) * share[:, None]).T  # the mean of the times is 1
-    values, valid = table.values[1:][seen], table.valid[1:][seen].astype(float)
-    by_value, by_valid = moved @ (values - share @ values), moved @ (valid - share @ valid)
+    share = times / times.sum()
+    moved = ((rows - 1.0) * share[:, None]).T  # the mean of the times is 1
+    # sum over drawings of moved x (value - mean of the values), with the mean taken out of the sum
+    centred = moved - moved.sum(axis=1, keepdims=True) * share
+    columns, kinds = distinct_columns(table.valid)
+    by_value, by_valid = centred @ table.values[1:], (centred @ table.valid[1:, columns].astype(float))[:, kinds]
     return np.stack([(by_value**2).sum(axis=0), (by_value * by_valid).sum(axis=0), (by_valid**2).sum(axis=0)])
 
 
-def block_sums(
+def add_block(
+    total: Sums,
     tables: Sequence[Cells],
     patterns: Sequence[tuple[IntArray, IntArray]],
     weights: NDArray[np.uint16],
+    alike: IntArray,
     *,
     crossed: bool,
-) -> Sums:
-    """Sums over some items. In each draw, one row of each item's table counts `weights[draw, item]` times.
+) -> None:
+    """Add some items. In each draw, one row of each item's table counts `weights[draw, item]` times.
 
-    That is one sparse matrix product: a row a draw, one entry an item, in the column of the table row it takes.
+    Args:
+        total: what is added to, in place.
+        tables: what each item contributes.
+        patterns: of each item, the drawings of its raters and which of them each draw has.
+        weights: `[D, item]`, how often each item is drawn.
+        alike: `[D]`, draws of the same number have the same raters.
+        crossed: whether raters are drawn at all.
     """
-    from scipy.sparse import csr_array
-
     offsets = np.cumsum([0, *(len(table.values) for table in tables)])
     values = np.concatenate([table.values for table in tables])
-    valid = np.concatenate([table.valid for table in tables]).astype(float)
+    valid = np.concatenate([table.valid for table in tables])
     observed = offsets[:-1]
-
-    def product(factors: NDArray[Any], places: IntArray) -> MeanSums:
-        draws, items = factors.shape
-        pointers = np.arange(draws + 1, dtype=np.int64) * items
-        entries = (factors.reshape(-1).astype(float), places.reshape(-1), pointers)
-        matrix = csr_array(entries, shape=(draws, int(offsets[-1])))
-        return MeanSums(matrix @ values, matrix @ valid)
-
-    first, point, n = weights[:PARTS].astype(float), values[observed].sum(axis=0), valid[observed].sum(axis=0)
+    first, seen = weights[:PARTS].astype(float), valid[observed].astype(float)
+    point, n = values[observed].sum(axis=0), seen.sum(axis=0)
+    total.point[...] += point
+    total.n[...] += n
+    total.items.sums[...] += first @ values[observed]
+    total.items.numbers[...] += first @ seen
     if not crossed:  # every draw has the raters that were observed
         times = weights.astype(float)
-        all_ = MeanSums(times @ values[observed], times @ valid[observed])
-        part = MeanSums(all_.sums[:PARTS], all_.numbers[:PARTS])
-        same = MeanSums(np.tile(point, (len(first), 1)), np.tile(n, (len(first), 1)))
-        return Sums(point, n, all_, part, same, np.zeros((3, len(point))))
-    columns = (
-        np.stack([which for _, which in patterns], axis=1) + 1 + offsets[:-1]
-    )  # row 0 of a table is the observed data
-    return Sums(
-        point=point,
-        n=n,
-        both=product(weights, columns),
-        items=MeanSums(first @ values[observed], first @ valid[observed]),
-        raters=product(np.ones_like(first), columns[:PARTS]),
-        overlap=np.sum(
-            [_overlap(table, rows, which) for table, (rows, which) in zip(tables, patterns, strict=True)], axis=0
-        ),
-    )
+        total.both.sums[...] += times @ values[observed]
+        total.both.numbers[...] += times @ seen
+        total.raters.sums[...] += point
+        total.raters.numbers[...] += n
+        return
+    rows = np.stack([which for _, which in patterns], axis=1) + 1 + offsets[:-1]  # row 0 of a table: as observed
+    once = np.ones(first.shape, dtype=np.uint16)
+    add_weighted_sums(total.both, values, valid, rows, weights, alike)
+    add_weighted_sums(total.raters, values, valid, rows[:PARTS], once, alike[:PARTS])
+    for table, (drawings, which) in zip(tables, patterns, strict=True):
+        total.overlap[...] += _overlap(table, drawings, which)
