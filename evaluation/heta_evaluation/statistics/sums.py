@@ -11,8 +11,7 @@ from heta_evaluation.metrics.base import BoolArray, FloatArray
 from heta_evaluation.statistics.intervals import IntArray
 
 PARTS = 1000
-"""Draws that are made once more with the items alone and with the raters alone drawn: enough for a standard deviation
-within 2 %."""
+"""Draws that are made once more with the raters alone drawn: enough for a standard deviation within 2 %."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class MeanSums(NamedTuple):
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over items as observed `[Q]`, with both drawn `[D, Q]`, and with items or raters alone drawn `[P, Q]`."""
+    """Sums over items as observed `[Q]`, with both and with items alone drawn `[D, Q]`, with raters alone `[P, Q]`."""
 
     point: FloatArray
     n: FloatArray
@@ -103,13 +102,12 @@ def block_sums(
         matrix = csr_array(entries, shape=(draws, int(offsets[-1])))
         return MeanSums(matrix @ values, matrix @ valid)
 
-    first, point, n = weights[:PARTS].astype(float), values[observed].sum(axis=0), valid[observed].sum(axis=0)
+    point, n, times = values[observed].sum(axis=0), valid[observed].sum(axis=0), weights.astype(float)
+    alone = MeanSums(times @ values[observed], times @ valid[observed])
     if not crossed:  # every draw has the raters that were observed
-        times = weights.astype(float)
-        all_ = MeanSums(times @ values[observed], times @ valid[observed])
-        part = MeanSums(all_.sums[:PARTS], all_.numbers[:PARTS])
-        same = MeanSums(np.tile(point, (len(first), 1)), np.tile(n, (len(first), 1)))
-        return Sums(point, n, all_, part, same, np.zeros((3, len(point))))
+        first = len(times[:PARTS])
+        same = MeanSums(np.tile(point, (first, 1)), np.tile(n, (first, 1)))
+        return Sums(point, n, alone, alone, same, np.zeros((3, len(point))))
     columns = (
         np.stack([which for _, which in patterns], axis=1) + 1 + offsets[:-1]
     )  # row 0 of a table is the observed data
@@ -117,8 +115,8 @@ def block_sums(
         point=point,
         n=n,
         both=product(weights, columns),
-        items=MeanSums(first @ values[observed], first @ valid[observed]),
-        raters=product(np.ones_like(first), columns[:PARTS]),
+        items=alone,
+        raters=product(np.ones_like(times[:PARTS]), columns[:PARTS]),
         overlap=np.sum(
             [_overlap(table, rows, which) for table, (rows, which) in zip(tables, patterns, strict=True)], axis=0
         ),
