@@ -1,7 +1,7 @@
 """How often intervals of alpha hold the truth: python tests/benchmarks/bench_agreement_intervals.py
 
-Items differ in how much of them matters, raters in how much they miss and add. `these raters`: the truth is alpha of the
-same raters on endlessly many items; `new raters`: of endlessly many raters too.
+Items differ in how much of them matters, raters in how much they miss and add. `these raters`: the truth is alpha of
+the same raters on endlessly many items; `new raters`: of endlessly many raters too.
 """
 
 from types import SimpleNamespace
