@@ -7,10 +7,17 @@ import numpy as np
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import MetricResult
 from heta_data.workspace import Workspace
-from heta_evaluation.sealing import seal
+from heta_evaluation.sealing import SEAL, seal
 
 STRATA = ("source=river", "source=market", "length=short", "length=long", "disagreement=high")
 FAITHFUL = ("soft_nc", "soft_ns", "tau_loo")
+
+
+def write_results(workspace: Workspace, results: Sequence[MetricResult]) -> None:
+    """Write other results than a run found, as if it had found them: sealed again."""
+    first, *rest = results
+    config = {name: value for name, value in first.config.items() if name != SEAL}
+    write_records(workspace.results, seal([first.model_copy(update={"config": config}), *rest]))
 
 
 def _record(metric: str, subject: str, value: float, half: float, **fields: object) -> MetricResult:
@@ -54,7 +61,7 @@ def add_extra_results(workspace: Workspace) -> None:
             extra.append(one.model_copy(update={"variant": "detectable", "value": 0.07, "low": None, "high": None}))
     there = {(one.metric, one.variant, one.subject) for one in results if one.item_id is None}
     extra = [one for one in extra if (one.metric, one.variant, one.subject) not in there]
-    write_records(workspace.results, seal([*results, *extra]))
+    write_results(workspace, [*results, *extra])
     raters = sorted({one.subject for one in results if one.metric == "krippendorff_alpha"})
     agreement = [
         _record(metric, raters[0], value, 0.05, variant=variant)

@@ -15,6 +15,7 @@ from heta_evaluation.comparison.subjects import resolve
 from heta_evaluation.report.files import read_results
 from heta_evaluation.report.sheets import Origin
 from heta_evaluation.results import HUMAN_REFERENCE, ResultIndex
+from heta_evaluation.sealing import check_seal
 from heta_evaluation.statistics.bootstrap import FEW_RATERS
 from heta_evaluation.statistics.tests import holm
 from heta_evaluation.summary import MAIN
@@ -61,10 +62,11 @@ def compare(workspace: Workspace, first: str, others: Sequence[str], *, metric: 
     Raises:
         InputError: nothing was evaluated yet; a name that means no subject, several, or the same one twice; a metric
             without paired differences; two baselines; or no common items.
-        IntegrityError: results.jsonl is about items that items.jsonl does not hold.
+        IntegrityError: results.jsonl was changed after the run, or is about items that items.jsonl does not hold.
     """
     if not workspace.results.exists():
         raise InputError(f"{workspace.results}: no such file; run the evaluation first (heta evaluate run)")
+    check_seal(workspace.results)
     results = read_results(workspace.results, (metric,))
     index = ResultIndex(results)
     _check_metric(index, results, metric)

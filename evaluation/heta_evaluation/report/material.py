@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from heta_data.records import MetricResult
+from heta_evaluation.alignment.strata import DIMENSIONS
 from heta_evaluation.results import ResultIndex
 from heta_evaluation.summary import COLUMNS, Line, short_names, title
 
@@ -16,8 +17,8 @@ HEADINGS = {
     "spearman": "Spearman",
     "dsa_minus_uniform": "DSA − uniform",
 }
-DIMENSIONS = ("source", "length", "position", "disagreement")
-"""By what items are parted, whatever else may come."""
+_DIMENSIONS = (*DIMENSIONS, "arm")
+"""By what items, or their labels, are parted."""
 _STRATUM = re.compile(r"(?P<dimension>[a-z][a-z_ ]*)=(?P<value>.+)")
 
 
@@ -37,13 +38,13 @@ def stratum(variant: str) -> Stratum | None:
 def parts(variants: Iterable[str]) -> dict[str, dict[str, None]]:
     """Dimension -> its values in order, of the variants that are parts of the items.
 
-    A name with `=` that stands alone, such as `scope=prompt`, is another way to look at all items and no part of them.
+    Other names with `=`, such as `scope=prompt` or `k=5`, are other ways to look at all items and no parts of them.
     """
     found: dict[str, dict[str, None]] = {}
     for variant in variants:
-        if part := stratum(variant):
+        if (part := stratum(variant)) and part.dimension in _DIMENSIONS:
             found.setdefault(part.dimension, {})[part.value] = None
-    return {name: values for name, values in found.items() if name in DIMENSIONS or len(values) > 1}
+    return found
 
 
 def heading(metric: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from helpers.evaluation_folder import make_attribution, make_folder, make_items, make_labels, needed
-from helpers.extra_results import add_extra_results
+from helpers.extra_results import add_extra_results, write_results
 from helpers.large_folder import make_large_folder
 from heta.cli import cli
 from heta.errors import InputError
@@ -130,7 +130,7 @@ def test_a_verdict_of_the_record_is_used(folder, tmp_path):
         for one in results
         if one.variant != "detectable"
     ]
-    write_records(workspace.results, marked)
+    write_results(workspace, marked)
     found = compare(workspace, "good", ["bad"])
     (one,) = found.answers
     assert one.better == one.first
@@ -147,7 +147,9 @@ def test_a_verdict_of_the_record_is_used(folder, tmp_path):
 def test_strata_of_the_run_are_shown(tmp_path):
     workspace = make_folder(tmp_path)
     evaluate(workspace, kinds=("simulated",), draws=100)
-    assert compare(workspace, "careful", ["hasty"]).answers[0].parts == ()  # one source
+    names = [part.name for part in compare(workspace, "careful", ["hasty"]).answers[0].parts]
+    assert names  # parts of the items, and no other choices such as k = 5
+    assert {name.partition(" = ")[0] for name in names} <= {"source", "length", "position", "disagreement"}
     add_extra_results(workspace)
     (one,) = compare(workspace, "careful", ["hasty"]).answers
     index = ResultIndex(read_records(workspace.results, MetricResult))
@@ -161,7 +163,7 @@ def test_sources_are_parts_where_the_run_has_none(tmp_path):
     workspace = make_large_folder(tmp_path, items=8, methods=2, raters=3, words=20)
     evaluate(workspace, kinds=("simulated",), draws=100)
     results = [one for one in read_records(workspace.results, MetricResult) if "=" not in one.variant]
-    write_records(workspace.results, results)
+    write_results(workspace, results)
     (one,) = compare(workspace, "method_00", ["method_01"]).answers
     assert [part.name for part in one.parts] == [
         f"source = {name}" for name in ("archive", "market", "river", "station")
@@ -237,6 +239,15 @@ def test_nothing_evaluated_and_items_that_are_gone(tmp_path):
     evaluate(workspace, kinds=("simulated",), draws=100)
     write_records(workspace.items, make_items()[:1])
     with pytest.raises(IntegrityError, match="run heta evaluate run again"):
+        compare(workspace, "careful", ["hasty"])
+
+
+def test_figures_that_no_run_found_are_refused(tmp_path):
+    workspace = make_folder(tmp_path)
+    evaluate(workspace, kinds=("simulated",), draws=100)
+    results = list(read_records(workspace.results, MetricResult))
+    write_records(workspace.results, [*results[:-1], results[-1].model_copy(update={"metric": "other"})])
+    with pytest.raises(IntegrityError, match="run it again"):
         compare(workspace, "careful", ["hasty"])
 
 

@@ -210,13 +210,14 @@ def test_agreement_by_part_and_by_rater():
 def test_other_choices_are_columns_and_parts_are_not():
     found = material(
         record(A, 0.1, "abs"),
-        record(A, 0.2, "scope=prompt"),
+        record(A, 0.2, "k=5"),
+        record(A, 0.2, "k=10"),
         record(A, 0.3, "source=x"),
         record(A, 0.3, "arm=blind"),
         record(A, 0.4, "arm=assisted"),
         record(A, 0.1, "fisher_z", metric="spearman"),
     )
-    assert [one.name for one in strata.view_sheet(found).headings] == ["Method", "main", "abs", "scope: prompt"]
+    assert [one.name for one in strata.view_sheet(found).headings] == ["Method", "main", "abs", "k: 5", "k: 10"]
     assert found.strata == {"source": {"x": None}, "arm": {"blind": None, "assisted": None}}
     assert strata.further_figures(found) == ["spearman fisher_z"]
     assert strata.view_sheet(material()) is None
