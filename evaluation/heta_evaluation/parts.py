@@ -4,10 +4,11 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from heta_data.records import MetricResult
 from heta_evaluation.alignment.projection import PROJECTION_BIAS
 from heta_evaluation.alignment.strata import DIMENSIONS
 from heta_evaluation.results import ResultIndex
-from heta_evaluation.summary import MAIN, Line, figure, number
+from heta_evaluation.summary import MAIN, Line, interval, number
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -46,17 +47,26 @@ def _table(title: str, variants: Sequence[str], index: ResultIndex, lines: Seque
         return None
     more = f"; {len(methods) - _METHODS} more methods in results.jsonl" if len(methods) > _METHODS else ""
     table = RichTable(
-        title=f"{title}, 95 % intervals{more}", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        title=f"{title}, 95 % intervals below{more}", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
     )
-    table.add_column("", no_wrap=True)
+    table.add_column("F1@k", no_wrap=True)
     for line in shown:
         table.add_column(line.label, justify="right")
     table.add_column("items", justify="right")
     for variant in ("main", *variants):
         found = [index.get(MAIN, line.subject.name, variant) for line in shown]
         count = max((one.n for one in found if one), default=0)
-        table.add_row(variant, *(figure(one) if one else "as main" for one in found), str(count))
+        table.add_row(variant, *(_cell(one) for one in found), str(count))
     return table
+
+
+def _cell(result: MetricResult | None) -> str:
+    """Value and, in a line of its own, the interval; a choice that changes nothing for a method has no record."""
+    if result is None:
+        return "as main"
+    if result.value is None:
+        return (result.reason or "").replace("_", " ")
+    return "\n".join([number(result.value), interval(result)[1:-1].replace(", ", "…")]).strip()
 
 
 def bias_sentence(index: ResultIndex, rule: str) -> list[str]:
@@ -65,7 +75,7 @@ def bias_sentence(index: ResultIndex, rule: str) -> list[str]:
     for model in dict.fromkeys(one.subject for one in index.of(PROJECTION_BIAS.name, "max")):
         found = {name: index.get(PROJECTION_BIAS.name, model, name) for name in ("max", "sum", "mean", "first")}
         figures = [
-            f"{name} {number(one.value, 0, sign=True)} %"
+            f"{name} {number(one.value, 0, sign=True)} ± {number(one.config['monte_carlo_error'], 1)} %"
             for name, one in found.items()
             if one and one.value is not None
         ]

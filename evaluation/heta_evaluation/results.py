@@ -14,7 +14,7 @@ from heta_evaluation.statistics.intervals import Interval
 
 HUMAN_REFERENCE = "human reference"
 EVALUATION, LABELS, ANSWERED = "evaluation", "labels", "items_answered"
-INTERVAL = "percentile less bias, for few groups and raters"
+INTERVAL = "percentile less bias, as wide as items and raters ask"
 """How intervals are made; see `statistics.spread`."""
 COUNTS = (EVALUATION, LABELS, ANSWERED)
 """Names of results that are plain counts and therefore no registered metrics."""

@@ -15,7 +15,8 @@ SEAL = "seal"
 def seal(results: Sequence[MetricResult]) -> tuple[MetricResult, ...]:
     """The same results, the first of them with a hash over all."""
     first, *rest = results
-    config = dict(sorted({**first.config, SEAL: _hash(results)}.items()))
+    bare = {name: value for name, value in first.config.items() if name != SEAL}
+    config = dict(sorted({**bare, SEAL: _hash([first.model_copy(update={"config": bare}), *rest])}.items()))
     return (first.model_copy(update={"config": config}), *rest)
 
 

@@ -17,8 +17,8 @@ from heta_evaluation.results import Writer
 RULES: tuple[Rule, ...] = ("max", "sum", "mean", "first")
 _ITEMS = 200
 """Items that are measured for each model, evenly spread."""
-_DRAWS = 10
-"""Random scores for each of them."""
+_DRAWS = 4_000
+"""Random scores over all of them, at least ten an item."""
 
 PROJECTION_BIAS = Metric(
     name="projection_bias",
@@ -55,14 +55,14 @@ def projection_biases(
     chosen = list(layouts.values())[:: max(1, len(layouts) // _ITEMS)]
     rng = np.random.default_rng(seed)
     ranks: dict[Rule, list[float]] = {rule: [] for rule in RULES}
-    words = 0
+    words, draws = 0, max(10, _DRAWS // max(len(chosen), 1))
     for record in chosen:
         found = _overlap(items[record.item_id], record, segmentation)
         several = found.counts > 1
         if not several.any() or several.all():
             continue
         words += int(several.sum())
-        scores = rng.random((_DRAWS, len(record.starts)))
+        scores = rng.random((draws, len(record.starts)))
         for rule in RULES:
             carried = np.stack([found.carry(row, rule) for row in scores])
             place = (rankdata(carried, axis=1) - 0.5) / carried.shape[1]
@@ -87,7 +87,7 @@ def bias_results(writer: Writer, models: Mapping[str, Sequence[Bias]]) -> Iterat
     """A figure for each model and rule: `projection_bias`, the rule as the variant."""
     for model, biases in models.items():
         for one in biases:
-            config = {"monte_carlo_error": one.error, "draws": _DRAWS, "scores": "uniform, independent by token"}
+            config = {"monte_carlo_error": one.error, "scores": "uniform, independent by token"}
             yield writer.record(
                 PROJECTION_BIAS.name,
                 model,

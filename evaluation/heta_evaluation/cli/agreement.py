@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from heta_data.options import folder_option, json_option
+from heta_evaluation.cli.progress import progress_bar
 
 
 @click.command()
@@ -46,9 +47,16 @@ def agreement(
     from heta_evaluation.agreement.study import study_agreement
 
     workspace = Workspace(folder)
-    study = study_agreement(
-        workspace, kinds=kinds or None, arms=arms or None, campaign=campaign, draws=draws, seed=seed
-    )
+    with progress_bar() as progress:
+        study = study_agreement(
+            workspace,
+            progress=progress,
+            kinds=kinds or None,
+            arms=arms or None,
+            campaign=campaign,
+            draws=draws,
+            seed=seed,
+        )
     if as_json:
         from heta_evaluation.summary import banners
 

@@ -42,6 +42,7 @@ from heta_evaluation.report.sections import (
 )
 from heta_evaluation.report.strata import further_figures, main_strata, strata_sheets, view_sheet
 from heta_evaluation.report.svg import WIDE, draw
+from heta_evaluation.report.verdicts import judge_sheets, opinion_sheets
 from heta_evaluation.results import EVALUATION, LABELS, ResultIndex
 from heta_evaluation.runner import Inputs, read_inputs
 from heta_evaluation.sealing import check_seal
@@ -129,6 +130,7 @@ def assemble(results: Sequence[MetricResult], inputs: Inputs, extras: Extras = N
         item_scores(results),
         rater_facts(table, selection.by_item),
         settings,
+        extras,
     )
 
 
@@ -177,6 +179,8 @@ def render_page(report: Report, *, name: str) -> str:
         anchoring=anchoring_sheet(material),
         anchoring_plot=draw(anchored, WIDE) if anchored else None,
         faithfulness=faithfulness_sheet(material),
+        opinions=opinion_sheets(report.extras.opinions),
+        judge=judge_sheets(report.extras.judge) if report.extras.judge else [],
         tiles=[(METRICS.get(key), one) for key in AGREEMENT if (one := index.get(key, "raters"))],
         agreement=agreement_sheet(material),
         labels=[one for variant in ("used", *report.table.left_out) if (one := index.get(LABELS, "raters", variant))],

@@ -10,8 +10,10 @@ from pathlib import Path
 from heta.errors import InputError
 from heta_data.errors import RecordError
 from heta_data.jsonl import parse_line, read_records
+from heta_data.opinions import Opinion
 from heta_data.records import MetricResult
 from heta_data.workspace import Workspace
+from heta_evaluation.judge.report import JudgeReport, judge_settings, read_report
 from heta_evaluation.summary import MAIN
 
 # How `write_records` begins the line of a single item's figure. A line that begins otherwise is read in full.
@@ -58,13 +60,15 @@ class Extras:
 
     agreement: Sequence[MetricResult] = ()
     faithfulness: Sequence[MetricResult] = ()
+    opinions: Sequence[Opinion] = ()
+    judge: JudgeReport | None = None
 
 
 NOTHING_ELSE = Extras()
 
 
 def read_extras(workspace: Workspace) -> Extras:
-    """What agreement.jsonl and faithfulness.jsonl hold over all items; nothing of a file that is not there.
+    """What other commands have found, over all items; nothing of a file that is not there.
 
     Raises:
         RecordError: a line cannot be read.
@@ -76,7 +80,9 @@ def read_extras(workspace: Workspace) -> Extras:
             return ()
         return tuple(one for one in read_records(path, MetricResult) if one.item_id is None)
 
-    return Extras(over_items("agreement.jsonl"), over_items("faithfulness.jsonl"))
+    opinions = tuple(read_records(workspace.opinions, Opinion)) if workspace.opinions.exists() else ()
+    judge = read_report(workspace, judge_settings(workspace)) if workspace.judgments.exists() else None
+    return Extras(over_items("agreement.jsonl"), over_items("faithfulness.jsonl"), opinions, judge)
 
 
 def write_whole(path: Path, content: str | bytes, option: str) -> Path:

@@ -25,6 +25,8 @@ class Report:
     raters: Sequence[RaterFacts]
     settings: EvaluateSettings
     """Of the run."""
+    extras: Extras
+    """What other commands have found."""
 
     @property
     def origin(self) -> Origin:

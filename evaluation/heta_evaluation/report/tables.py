@@ -26,6 +26,7 @@ from heta_evaluation.report.sections import (
 )
 from heta_evaluation.report.sheets import Cell, Heading, Number, Origin, Sheet, SheetRow, known
 from heta_evaluation.report.strata import strata_sheets, view_sheet
+from heta_evaluation.report.verdicts import judge_sheets, opinion_sheets
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -50,6 +51,8 @@ def all_sheets(report: Report) -> list[Sheet]:
             view_sheet(material),
             anchoring_sheet(material),
             faithfulness_sheet(material),
+            *opinion_sheets(report.extras.opinions),
+            *(judge_sheets(report.extras.judge) if report.extras.judge else ()),
             agreement_sheet(material),
             rater_pair_sheet(material),
             rater_sheet([one.cells() for one in report.raters], material),
