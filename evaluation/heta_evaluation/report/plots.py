@@ -7,6 +7,7 @@ from heta_data.records import MetricResult
 from heta_evaluation.alignment.subjects import RANDOM
 from heta_evaluation.report.material import Material, about, heading
 from heta_evaluation.report.paired import turned
+from heta_evaluation.report.rows import row_label
 from heta_evaluation.report.sheets import Heading
 from heta_evaluation.results import HUMAN_REFERENCE
 from heta_evaluation.summary import COLUMNS, MAIN, Line, figure
@@ -195,7 +196,7 @@ def signed_difference(material: Material, metric: str, first: str, second: str) 
 def _rows(material: Material, take: Callable[[Line], MetricResult | None]) -> tuple[ForestRow, ...]:
     """A row for each method and baseline that has the figure, best first."""
     return tuple(
-        ForestRow(line.label, "baseline" if line.subject.baseline else "method", found)
+        ForestRow(row_label(line), "baseline" if line.subject.baseline else "method", found)
         for line in material.lines
         if (found := take(line)) is not None
     )

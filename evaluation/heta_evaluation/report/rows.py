@@ -18,10 +18,15 @@ def method_rows(material: Material, cells: Callable[[Line], Sequence[Cell]]) -> 
     for line in material.lines:
         own = tuple(cells(line))
         if any(cell is not None for cell in own):
-            found.append(SheetRow((line.label, *own), line_style(line)))
+            found.append(SheetRow((row_label(line), *own), line_style(line)))
     return tuple(found)
 
 
 def line_style(line: Line) -> Style:
     """How a row is shown."""
     return "baseline" if line.subject.baseline else "method"
+
+
+def row_label(line: Line) -> str:
+    """A method's name; one on a model that answers nothing is named as not ranked."""
+    return line.label if line.ranked else f"not ranked: {line.label}"

@@ -12,7 +12,7 @@ from heta_evaluation.report.plots import anchoring_plot, forest_plots, pair_plot
 from heta_evaluation.results import ResultIndex
 from heta_evaluation.summary import verdict_lines
 
-SUBJECTS = (Subject("a on toy [1]", "a", "toy"), Subject("b on toy [2]", "b", "toy"), baseline("random"))
+SUBJECTS = (Subject("a on toy [1]", "a", "toy", "toy"), Subject("b on toy [2]", "b", "toy", "toy"), baseline("random"))
 A, B = (one.name for one in SUBJECTS[:2])
 
 
@@ -57,6 +57,12 @@ def test_the_verdict_has_the_columns_that_there_are_records_for():
     assert [one.key for one in full.headings] == keys
     assert full.rows[-1].style == "reference"
     assert full.rows[-1].cells[1].value == 0.8
+
+
+def test_methods_of_models_that_answer_nothing_are_named_as_not_ranked():
+    silent = record("toy", 0.0, metric="items_answered")
+    rows = sections.verdict_sheet(material(silent)).rows
+    assert {row.cells[0] for row in rows} == {"not ranked: a", "not ranked: b", "random"}
 
 
 def test_what_no_record_is_there_for_is_not_shown():
