@@ -124,7 +124,9 @@ def report(folder: Path, as_json: bool) -> None:
 @judge.command()
 @click.argument("first", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.argument("second", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
-@click.option("--task", type=click.Choice(["labels", "prefer"]), default="labels", show_default=True, help="Of the bundled one.")
+@click.option(
+    "--task", type=click.Choice(["labels", "prefer"]), default="labels", show_default=True, help="Of the bundled one."
+)
 def rubric(first: Path | None, second: Path | None, task: Any) -> None:
     """Print a rubric and its hash (the bundled one where no file is named), or what differs between two.
 
