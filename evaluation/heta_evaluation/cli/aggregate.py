@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from heta_data.options import folder_flag, folder_option, json_option
+from heta_evaluation.cli.options import label_options
 
 
 @click.command()
@@ -21,19 +22,7 @@ from heta_data.options import folder_flag, folder_option, json_option
     type=click.Path(dir_okay=False, path_type=Path),
     help="Gold labels of items that are known and held fixed, e.g. campaign_gold.jsonl; raters are scored on them.",
 )
-@click.option(
-    "--kinds",
-    multiple=True,
-    type=click.Choice(["human", "simulated", "judge"]),
-    help="Kind of raters whose labels count; may be repeated (default: human).",
-)
-@click.option(
-    "--arms",
-    multiple=True,
-    type=click.Choice(["blind", "assisted", "reveal"]),
-    help="Arm whose labels count; may be repeated (default: blind).",
-)
-@click.option("--campaign", metavar="HASH", help="Only labels of this campaign: its hash, or how that begins.")
+@label_options
 @click.option("--seed", type=int, help="Seed of methods that start at random (default: 0).")
 @json_option
 def aggregate(
