@@ -14,7 +14,7 @@ from heta_evaluation.statistics.intervals import Interval
 
 HUMAN_REFERENCE = "human reference"
 EVALUATION, LABELS, ANSWERED = "evaluation", "labels", "items_answered"
-INTERVAL = "percentile less bias, for few groups and raters"
+INTERVAL = "percentile less bias, as wide as items and raters ask"
 """How intervals are made; see `statistics.spread`."""
 COUNTS = (EVALUATION, LABELS, ANSWERED)
 """Names of results that are plain counts and therefore no registered metrics."""
@@ -151,3 +151,7 @@ class ResultIndex:
     def of(self, metric: str, variant: str) -> list[MetricResult]:
         """All subjects' results of a metric and variant, in order."""
         return [one for key, one in self._found.items() if key[:2] == (metric, variant)]
+
+    def all(self) -> list[MetricResult]:
+        """Every figure over all items, in order."""
+        return list(self._found.values())

@@ -25,6 +25,7 @@ from heta_evaluation.alignment.table import Progress, Table, build_table
 from heta_evaluation.labels import select_labels
 from heta_evaluation.ratings import collect_ratings
 from heta_evaluation.results import Writer, count_results
+from heta_evaluation.sealing import seal
 from heta_evaluation.settings import EvaluateSettings
 
 R = TypeVar("R", bound=Record)
@@ -166,7 +167,7 @@ def evaluate_records(inputs: Inputs, settings: EvaluateSettings, *, progress: Pr
         ),
         *item_results(writer, quantities, observed),
     )
-    return Evaluation(results, gold.records, table, settings)
+    return Evaluation(seal(results), gold.records, table, settings)
 
 
 def _part(progress: Progress | None, number: int) -> Progress | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from heta_data.records import MetricResult
+from heta_data.records import GoldLabels, MetricResult
 from heta_evaluation.alignment.anchoring import ANCHORING
 from heta_evaluation.alignment.subjects import LEXICAL, RANDOM, Subject
 from heta_evaluation.metrics import METRICS
@@ -43,10 +43,15 @@ _BANNERS = {
 }
 
 
-def banners(results: Iterable[MetricResult]) -> list[Banner]:
+def banners(results: Iterable[MetricResult | GoldLabels]) -> list[Banner]:
     """A warning for each kind of label that is not a person's blind judgement; empty where all are."""
     # The anchoring effect compares arms: it is no figure that assisted labels entered unnoticed.
-    found = {name for one in results if one.variant != ANCHORING for name in (*one.kinds, *one.arms)}
+    found = {
+        name
+        for one in results
+        if not (isinstance(one, MetricResult) and one.variant == ANCHORING)
+        for name in (*one.kinds, *one.arms)
+    }
     return [banner for name, banner in _BANNERS.items() if name in found]
 
 
@@ -167,6 +172,8 @@ def verdict(subjects: Sequence[Subject], index: ResultIndex) -> list[str]:
         said.append(_against(best, rivals[0], f"{rivals[0].label}, a rule that reads no model", index))
     if len(scored) > 1:
         said.append(_against(best, scored[1], f"the next method, {scored[1].label}", index))
+        said += _detectable(best, scored[1], index)
+        said += _ranks(scored, index)
     said += anchoring_sentence(subjects, index)
     said += [
         f"{result.subject} answers {number(result.value, 0)} of {result.n} items by itself."
@@ -208,6 +215,26 @@ def _against(best: Line, rival: Line, name: str, index: ResultIndex) -> str:
     if result is None or result.value is None:
         return f"It cannot be compared with {name}: no common items."
     return difference_sentence(result, name)
+
+
+def _detectable(best: Line, rival: Line, index: ResultIndex) -> list[str]:
+    """What could have been seen, where the best two are not told apart."""
+    for first, second in ((best, rival), (rival, best)):
+        pair = f"{first.subject.name} minus {second.subject.name}"
+        found, result = index.get(MAIN, pair, "detectable"), index.get(MAIN, pair, "difference")
+        if found is not None and found.value is not None and result is not None and result.config["verdict"] == "open":
+            return [f"A difference from {number(found.value)} up would be seen in 80 % of such campaigns."]
+    return []
+
+
+def _ranks(scored: Sequence[Line], index: ResultIndex) -> list[str]:
+    """Every method's rank with its interval, or nothing where no interval is known."""
+    found = [(line.label, one) for line in scored if (one := index.get(MAIN, line.subject.name, "rank"))]
+    known = [(label, one) for label, one in found if one.low is not None and one.high is not None]
+    if not known:
+        return []
+    listed = ", ".join(f"{label} {one.value:g} [{one.low:.0f}, {one.high:.0f}]" for label, one in known)
+    return [f"Ranks by F1@k with 95 % intervals: {listed}."]
 
 
 def difference_sentence(result: MetricResult, name: str) -> str:

@@ -35,8 +35,8 @@ class Gilot(ByUnit):
     score_i = sum over steps of min over plans P of sum over outputs (a, b) of P_ab c_ab, with P moving p(.|x) to p(.|x
     without i) and c_ab the angle between the input embeddings of a and b, over pi: a metric in [0, 1]. Scores lie in
     [0, steps]; a shift to a synonym counts little, one to another topic much, whether or not it is the target that
-    loses. Solved exactly, by linear programs. Cost: one forward pass a unit, those of `leave_one_out`, `kl` and HETA's
-    information; no gradients.
+    loses. Solved by linear programs, to a millionth of what moves. Cost: one forward pass a unit, those of
+    `leave_one_out`, `kl` and HETA's information; no gradients.
 
     The source compares distributions over whole continuations that the model generates. Ours compares single outputs,
     at each step of the target, its tokens read as given. Of the vocabulary it follows the `outputs` likeliest under the

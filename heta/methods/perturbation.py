@@ -1,26 +1,40 @@
 """Methods that change one unit of the prompt at a time and look at what the model then predicts."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from heta.masks import Mask
-from heta.methods.base import Method, Options, Scores
+from heta.methods.base import Options, Scores
+from heta.methods.by_unit import ByUnit
 from heta.records import Unit
 
 if TYPE_CHECKING:
     from heta.prepared import Prepared
 
 
-class KlOptions(Options):
-    """Options of `kl`."""
+class LeftOutOptions(Options):
+    """Options of methods that change one unit at a time."""
 
     mask: Mask = "zero"
     """What a masked token's embedding becomes; `drop` leaves the token out."""
+    unit: Unit = "token"
+    """What is masked at a time: a token, or all scored tokens of a word or sentence."""
 
 
-class Kl(Method):
-    """KL divergence in nats between the prediction and the prediction with token i masked, summed over the target.
+class KlOptions(LeftOutOptions):
+    """Options of `kl`."""
 
-    HETA's information term alone; scores are >= 0.
+    def acting(self) -> dict[str, Any]:
+        """Without `unit` where it is the token: the same numbers keep the same name."""
+        values = super().acting()
+        if self.unit == "token":
+            del values["unit"]
+        return values
+
+
+class Kl(ByUnit):
+    """KL divergence in nats between the prediction and the prediction with unit i masked, summed over the target.
+
+    HETA's information term alone, over tokens or larger units; scores are >= 0.
     """
 
     name = "kl"
@@ -31,19 +45,16 @@ class Kl(Method):
     options_class = KlOptions
 
     def score(self, prepared: "Prepared") -> Scores:
-        """I of every scored token."""
-        information = prepared.information(self.options.mask)
+        """I of every scored unit."""
+        from heta.left_out import left_out, spread_units
+
+        found = left_out(prepared, self.unit, self.options.mask)
+        rows = spread_units(found.scored, found.information.T)
+        information = rows if prepared.each else rows.sum(0)
         return Scores(scores=information, components={"information": information})
 
 
-class LeaveOneOutOptions(KlOptions):
-    """Options of `leave_one_out`."""
-
-    unit: Unit = "token"
-    """What is masked at a time: a token, or all scored tokens of a word or sentence."""
-
-
-class LeaveOneOut(Method):
+class LeaveOneOut(ByUnit):
     """log p(target) - log p(target with the unit masked), summed over the target's tokens, in nats. Signed.
 
     Against a foil, the drop of log p(target) - log p(foil).
@@ -56,11 +67,7 @@ class LeaveOneOut(Method):
     family = "perturbation"
     cost = "1 + T/2 forward"
     signed = True
-    options_class = LeaveOneOutOptions
-
-    def __init__(self, options: Options | None = None) -> None:
-        super().__init__(options)
-        self.unit = self.options.unit
+    options_class = LeftOutOptions
 
     def score(self, prepared: "Prepared") -> Scores:
         """The drop of every scored unit."""

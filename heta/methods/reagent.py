@@ -30,7 +30,7 @@ class ReagentOptions(Options):
     ratio: Annotated[float, Field(gt=0, lt=1)] = 0.3
     """Share of the units that a step replaces, at least one."""
     keep: Annotated[int, Field(ge=1)] = 5
-    """The most important units, which have to suffice."""
+    """The most important units, which have to suffice; at most all but one."""
     top: Annotated[int, Field(ge=1)] = 3
     """They suffice where the target is among so many first choices at every step."""
     proposals: Annotated[int, Field(ge=1, le=1000)] = 10
@@ -187,8 +187,8 @@ def _note(runs: list[_Ended], shares: Array, options: ReagentOptions) -> str:
     steps = np.array([run.steps for run in runs])
     enough = np.array([run.enough for run in runs])
     note = (
-        f"{enough.sum()} of {enough.size} searches ended with the {options.keep} most important units sufficing, after"
-        f" {steps.min()} to {steps.max()} steps; the others at the limit of {options.steps}"
+        f"in {enough.sum()} of {enough.size} searches the {options.keep} most important units sufficed;"
+        f" {steps.min()} to {steps.max()} steps taken, at most {options.steps}"
     )
     if len(runs) < 2:
         return f"{note}; one run: its sampling error is not known"

@@ -1,7 +1,7 @@
 """Which methods find planted evidence: python tests/benchmarks/bench_planted.py
 
 The evidence is two words, the marker and the letter behind it (see planted.py). Every method ranks the words of every
-prompt; counted is how often the letter that is copied comes first, and how often both stand first and second.
+prompt; counted is how often one of the two comes first, and how often they are the first and the second.
 """
 
 import json
@@ -35,15 +35,16 @@ def interval(found: int, count: int) -> str:
 def measure(
     model: heta.LoadedModel, prompts: list[Planted], names: list[str], preset: str
 ) -> dict[str, tuple[int, int]]:
-    """How often the letter came first, and how often both words stood first and second, a method."""
+    """How often a word of evidence came first, and how often both stood first and second, a method."""
     found = {name: [0, 0] for name in names}
     for one in prompts:
         prepared = heta.prepare(model, one.prompt, one.target)
         for name in names:
             method = heta.create_method(name, **preset_options(preset, name))
             order = ranked(prepared.attribute(method), prepared.words)
-            found[name][0] += order[0] == one.marker + 1
-            found[name][1] += set(order[:2]) == {one.marker, one.marker + 1}
+            evidence = {one.marker, one.marker + 1}
+            found[name][0] += order[0] in evidence
+            found[name][1] += set(order[:2]) == evidence
     return {name: (first, both) for name, (first, both) in found.items()}
 
 
@@ -73,9 +74,9 @@ def main(
     names = list(methods) or heta.METHODS.names()
     found = measure(model, prompts, names, preset)
     words = len(heta.prepare(None, prompts[0].prompt, prompts[0].target).words)
-    click.echo(f"{count} prompts of {words} words; chance: {1 / words:.0%} and {2 / words / (words - 1):.1%}\n")
-    click.echo("| method | copied letter first | letter and marker first and second |\n| --- | --- | --- |")
-    for name, (first, both) in sorted(found.items(), key=lambda pair: pair[1], reverse=True):
+    click.echo(f"{count} prompts of {words} words; chance: {2 / words:.0%} and {2 / words / (words - 1):.1%}\n")
+    click.echo("| method | evidence first | evidence first and second |\n| --- | --- | --- |")
+    for name, (first, both) in sorted(found.items(), key=lambda pair: pair[1][::-1], reverse=True):
         click.echo(f"| `{name}` | {interval(first, count)} | {interval(both, count)} |")
     if json_file is not None:
         json_file.write_text(json.dumps({"seed": seed, "steps": steps, "prompts": count, "found": found}))

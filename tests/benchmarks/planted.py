@@ -1,8 +1,8 @@
 """A tiny model whose answers depend on known positions, trained on the spot.
 
-A prompt is fifteen letters, a marker X somewhere between them, and an arrow; the answer is the letter behind it.
-Letters repeat, so most answers also stand where they do not matter. The model has to find the marker and copy what is
-behind it: the two words that an attribution should find are the marker and the letter behind it.
+A prompt is fifteen letters, a marker X somewhere between them, and an arrow; the answer is the letter behind the
+marker. Letters repeat, so most answers also stand where they do not matter. The model has to find the marker and copy
+what is behind it: the two words that an attribution should find are the marker and the letter behind it.
 """
 
 from dataclasses import dataclass

@@ -187,12 +187,12 @@ def test_methods_without_a_model_do_not_depend_on_the_one_that_is_loaded(
 def test_methods_of_one_item_share_its_passes(
     workspace: Workspace, model: "LoadedModel", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import heta.information
+    import heta.perturbation
 
     passes = []
-    real = heta.information.information_by_step
-    monkeypatch.setattr(heta.information, "information_by_step", lambda *a, **k: passes.append(1) or real(*a, **k))
-    run_attributions(workspace, ITEMS[:2], model, methods("heta_fast", "kl"))
+    real = heta.perturbation.perturb
+    monkeypatch.setattr(heta.perturbation, "perturb", lambda *a, **k: passes.append(1) or real(*a, **k))
+    run_attributions(workspace, ITEMS[:2], model, methods("heta_fast", "kl", "leave_one_out"))
     assert len(passes) == 2
 
 
@@ -239,7 +239,7 @@ def test_a_model_that_no_method_can_use_ends_the_run(
     def refuse(*_: object, **__: object) -> None:
         raise IncompatibleModel("no second derivative")
 
-    monkeypatch.setattr("heta.information.information_by_step", refuse)
+    monkeypatch.setattr("heta.information.divergence", refuse)
     with pytest.raises(IncompatibleModel):
         run_attributions(workspace, ITEMS, model, methods("random", "kl"))
     # What was finished before is kept.

@@ -58,7 +58,10 @@ def crossed_coverage(
     """Share of campaigns whose interval holds the truth: as reported, plain percentiles, and with items alone drawn."""
     chosen = world or World()
     truth = expected_means(seed, raters, texts, chosen)
-    hits = {name: {"reported": 0.0, "plain": 0.0, "items alone": 0.0, "raters": 0.0, "width": 0.0} for name in MEANS}
+    hits = {
+        name: {"reported": 0.0, "plain": 0.0, "items alone": 0.0, "share of raters": 0.0, "width": 0.0}
+        for name in MEANS
+    }
     for run in range(runs):
         found = campaign_draws(seed + 1 + run, items, raters, chosen, draws=draws)
         plain = shifted_intervals(found.means, found.valid, found.point)
@@ -70,7 +73,7 @@ def crossed_coverage(
                 ("items alone", alone[column]),
             ):
                 hits[name][kind] += holds(ends, float(truth[column]))
-            hits[name]["raters"] += found.spread.raters[column]
+            hits[name]["share of raters"] += found.spread.raters[column]
             ends = found.interval(column)
             hits[name]["width"] += ends.high - ends.low if ends else 0.0
     return {name: {kind: round(count / runs, 4) for kind, count in found.items()} for name, found in hits.items()}

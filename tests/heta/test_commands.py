@@ -283,3 +283,19 @@ def test_help_imports_nothing_heavy() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_preset_gives_options_and_an_option_goes_over_it(folder: Path) -> None:
+    asked = ("attribute", PROMPT, "--target", TARGET, "--model", str(folder), "--method", "lime", "--json")
+    config = json.loads(run(*asked, "--preset", "source", "--option", "samples=8").stdout)["config"]
+    assert (config["design"], config["samples"], config["preset"]) == ("sizes", 8, "own")
+    assert json.loads(run(*asked, "--preset", "quick").stdout)["config"]["preset"] == "quick"
+
+
+def test_random_weights_are_a_model_of_their_own(folder: Path) -> None:
+    asked = ("attribute", PROMPT, "--target", TARGET, "--model", str(folder), "--method", "kl", "--json")
+    model = json.loads(run(*asked, "--random-weights", "7").stdout)["model"]
+    assert model["name"] == "tiny-random"
+    assert model["revision"].startswith("random:7:")
+    with pytest.raises(ConfigError, match="--random-weights does nothing for method 'random'"):
+        run("attribute", PROMPT, "--target", TARGET, "--method", "random", "--random-weights", "0")

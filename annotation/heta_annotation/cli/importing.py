@@ -72,6 +72,7 @@ def import_command(
 
     \b
     Example: heta campaign import export.json -C my-benchmark --kind human --arm blind --label important
+             heta data import label-studio export.json -C my-benchmark --kind human --arm blind
     """
     from heta_annotation.importing.importer import ImportSettings, import_labels
     from heta_data.workspace import Workspace

@@ -72,7 +72,7 @@ def captum(file: Path, method: str | None, model: str | None, **options: Any) ->
 
     \b
     Example:
-      heta data import captum rows.jsonl -C my-benchmark --model smollm2 --tool-version 0.8.0
+      heta data import captum rows.jsonl -C my-benchmark --model smollm2 --tool-version 0.9.0
     """
     from heta_data.importing.table import read_table
 

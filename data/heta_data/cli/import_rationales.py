@@ -28,7 +28,13 @@ def _label_options(command: F) -> F:
             click.option("--credit", help="Who made the texts, e.g. 'CommonsenseQA, Talmor et al. 2019'."),
             click.option("--url", default="", help="Where the texts come from."),
             click.option("--language", default="en", show_default=True, help="Of the texts, e.g. pt-BR."),
-            click.option("--split", type=click.Choice(["train", "dev", "test"]), default="test", show_default=True),
+            click.option(
+                "--split",
+                type=click.Choice(["train", "dev", "test"]),
+                default="test",
+                show_default=True,
+                help="Split that the items belong to.",
+            ),
             click.option(
                 "--kind",
                 type=click.Choice(["human", "judge", "simulated"]),

@@ -134,12 +134,21 @@ def _scores(where: str, value: object) -> NDArray[np.float64]:
     else:
         listed = value.get("__ndarray__") if isinstance(value, dict) else value
         try:
+            if not _numbers(listed):  # numpy makes numbers of texts, truth values and null
+                raise ValueError
             scores = np.asarray(listed, dtype=np.float64)
-        except (ValueError, TypeError, OverflowError):
+        except (ValueError, OverflowError):
             raise RecordError(f"{where}: expected a matrix of scores") from None
     if scores.ndim != 2:
         raise RecordError(f"{where}: has {scores.ndim} dimensions, expected [token, generated token]; {_AGGREGATE}")
     return scores
+
+
+def _numbers(value: object) -> bool:
+    """Whether a JSON value is a number, or lists of numbers however deep."""
+    if isinstance(value, list):
+        return all(map(_numbers, value))
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _tensor(where: str, text: str) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from heta_evaluation.aggregation.study import AggregationStudy
-from heta_evaluation.summary import number
+from heta_evaluation.summary import banners, number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,9 +17,12 @@ def print_aggregation(study: AggregationStudy, console: "Console | None" = None)
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.markup import escape
+    from rich.panel import Panel
     from rich.table import Table as RichTable
 
     out = console or Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    for banner in banners(study.aggregation.gold):
+        out.print(Panel(f"{banner.label}. {banner.text}", style="bold black on yellow"))
     summary = study.summary
     table = RichTable(title=f"Raters by {summary.method}", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("rater", no_wrap=True)

@@ -102,7 +102,7 @@ def collect_votes(
     places: dict[tuple[int, ...], list[IntArray]] = defaultdict(list)
     units = 0
     for number, (raters, labels) in enumerate(tables):
-        answers = np.asarray(labels, dtype=np.int64).reshape(len(raters), -1)
+        answers = np.asarray(labels, dtype=np.int64)
         if not len(raters) or answers.min(initial=0) < 0 or answers.max(initial=0) >= n_classes:
             raise ValueError(f"item {number}: needs at least one rater, and answers from 0 to {n_classes - 1}")
         given = known[number] if known is not None else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from heta_evaluation.agreement.figures import (
 )
 from heta_evaluation.agreement.pairs import PAIRWISE_F1, PairMetric, PooledPairMetric
 from heta_evaluation.agreement.results import RATERS
+from heta_evaluation.alignment.table import Progress
 from heta_evaluation.labels import select_labels
 from heta_evaluation.metrics.base import AgreementMetric, FloatArray, Grid, Value
 from heta_evaluation.ratings import Ratings, collect_ratings
@@ -47,11 +49,14 @@ class AgreementStudy:
     notes: tuple[str, ...]
 
 
-def study_agreement(workspace: Workspace, **overrides: object | None) -> AgreementStudy:
+def study_agreement(
+    workspace: Workspace, *, progress: Progress | None = None, **overrides: object | None
+) -> AgreementStudy:
     """Agreement of a folder's raters; writes agreement.jsonl, complete or not at all. Needs no attributions.
 
     Args:
         workspace: the folder; locked while this runs.
+        progress: called with (steps done, steps).
         overrides: `kinds`, `arms`, `campaign`, `draws`, `seed` over `[evaluate]` of heta.toml; None leaves a field.
 
     Raises:
@@ -62,12 +67,18 @@ def study_agreement(workspace: Workspace, **overrides: object | None) -> Agreeme
     settings = workspace.settings("evaluate", EvaluateSettings, overrides)
     items, labels = read_labelled(workspace)
     with workspace.lock():
-        study = study_records(items, labels, settings)
+        study = study_records(items, labels, settings, progress=progress)
         write_records(workspace.agreement, study.results)
     return study
 
 
-def study_records(items: Sequence[Item], labels: Sequence[TokenLabels], settings: EvaluateSettings) -> AgreementStudy:
+def study_records(
+    items: Sequence[Item],
+    labels: Sequence[TokenLabels],
+    settings: EvaluateSettings,
+    *,
+    progress: Progress | None = None,
+) -> AgreementStudy:
     """The same on records in memory; nothing is written."""
     selection = select_labels(items, labels, settings)
     ratings = collect_ratings(items, selection)
@@ -87,8 +98,13 @@ def study_records(items: Sequence[Item], labels: Sequence[TokenLabels], settings
         "settings": settings.model_dump(mode="json"),
     }
     first = parts[0].record(EVALUATION, "items", Estimate(Value(float(len(items))), None, 0, len(items)), config=config)
-    results = [first, *(record for part in parts for record in part.overall())]
-    results += [*parts[0].new_raters(), *parts[0].by_rater(), *parts[0].by_pair(), *parts[0].by_item()]
+    whole = parts[0]
+    steps = [*(part.overall for part in parts), whole.new_raters, whole.by_rater, whole.by_pair, whole.by_item]
+    results = [first]
+    for number, step in enumerate(steps):
+        results += step()
+        if progress is not None:
+            progress(number + 1, len(steps))
     return AgreementStudy(tuple(results), ratings, settings, notes)
 
 
@@ -104,10 +120,15 @@ class _Part:
         self.figures = list(all_figures(ratings))
         self.counted = coincidence_features(ratings)
 
-    @property
+    @cached_property
     def raters(self) -> int:
         """Raters with an answer among these."""
         return len({rater for row in self.ratings.rows for rater in row.raters.tolist()})
+
+    @cached_property
+    def behind(self) -> dict[str, Any]:
+        """Kinds and arms of the answers, as they stand in every record."""
+        return {"kinds": self.ratings.kinds, "arms": self.ratings.arms}
 
     def overall(self) -> Iterator[MetricResult]:
         """Every coefficient over all items."""
@@ -189,8 +210,7 @@ class _Part:
             low=ends.low if ends else None,
             high=ends.high if ends else None,
             n=found.n,
-            kinds=self.ratings.kinds,
-            arms=self.ratings.arms,
+            **self.behind,
             **fields,
         )
 

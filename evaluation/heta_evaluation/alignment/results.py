@@ -58,8 +58,8 @@ def _normalised(writer: Writer, quantities: Quantities, draws: Draws, column: Co
     ]
     n, known_chance = int(draws.n[numbers[0]]), int(draws.n[numbers[2]])
     method, crowd, chance = (draws.point[number] for number in numbers)
-    drawn = [draws.means[:, number] for number in numbers]
-    there = [draws.valid[:, number] for number in numbers]
+    drawn = [draws.alone.items[:, number] for number in numbers]
+    there = [draws.alone.items_valid[:, number] for number in numbers]
     absent = _reason(column, writer.table, ())
     for variant, below, valid, reason in (
         ("normalised", (0.0, np.zeros_like(drawn[2])), there[0], "crowd_not_above_zero"),

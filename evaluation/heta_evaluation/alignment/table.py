@@ -65,7 +65,16 @@ class Row:
         return np.asarray(2 * self.labels.sum(axis=0) > len(self.raters), dtype=np.bool_)
 
     def with_gold(self, gold: GoldLabels | None) -> "Row":
-        """The same with fixed gold labels; without any, or with unresolved ones, the item has none."""
+        """The same with fixed gold labels; without any, or with unresolved ones, the item has none.
+
+        Raises:
+            IntegrityError: they are of other units.
+        """
+        if gold is not None and tuple(zip(gold.starts, gold.ends, strict=True)) != self.units:
+            raise IntegrityError(
+                f"gold labels of item {self.item.id}: {len(gold.starts)} units ({gold.segmentation}) do not match the "
+                f"{len(self.units)} that were labelled; take gold labels of the same items and segmentation"
+            )
         reason = "no_gold" if gold is None else "unresolved" if gold.source == "unresolved" else ""
         fixed = np.zeros(len(self.units), dtype=bool) if gold is None or reason else np.asarray(gold.labels, dtype=bool)
         return replace(self, gold=fixed, gold_reason=reason)
@@ -163,12 +172,16 @@ def build_table(
 
     Raises:
         IntegrityError: an item stands twice or has no word to mark; an attribution is for an unknown item, reaches
-            outside its prompt or stands twice.
+            outside its prompt or stands twice; gold labels are for an unknown item or of other units.
     """
     known = {item.id: item for item in items}
     if len(known) < len(items):
         twice = next(identifier for identifier, count in Counter(item.id for item in items).items() if count > 1)
         raise IntegrityError(f"item {twice} stands twice in items.jsonl: remove one")
+    if lost := sorted(set(gold or ()) - set(known)):
+        raise IntegrityError(
+            f"gold labels of item {lost[0]}: no such item in items.jsonl; restore the items they were made for"
+        )
     records, unused = group_records(attributions, known)
     used = selection.used
     kind_of = {labels.rater: labels.kind for labels in used}

@@ -76,6 +76,7 @@ def without_mention(row: Row) -> Row:
         scores=row.scores[:, kept],
         position=row.position[kept],
         mention=row.mention[kept],
+        gold=None if row.gold is None else row.gold[kept],
     )
 
 
@@ -93,6 +94,7 @@ def whole_prompt(row: Row) -> Row:
         scores=np.concatenate([row.scores, row.elsewhere], axis=1),
         position=np.append(row.position, row.elsewhere_position),
         mention=np.zeros(0, dtype=bool),
+        gold=None if row.gold is None else np.append(row.gold, nowhere),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from heta_data.options import folder_flag, folder_option, json_option
+from heta_evaluation.cli.options import label_options
 
 
 @click.command()
@@ -21,19 +22,7 @@ from heta_data.options import folder_flag, folder_option, json_option
     type=click.Path(dir_okay=False, path_type=Path),
     help="Gold labels of items that are known and held fixed, e.g. campaign_gold.jsonl; raters are scored on them.",
 )
-@click.option(
-    "--kinds",
-    multiple=True,
-    type=click.Choice(["human", "simulated", "judge"]),
-    help="Kind of raters whose labels count; may be repeated (default: human).",
-)
-@click.option(
-    "--arms",
-    multiple=True,
-    type=click.Choice(["blind", "assisted", "reveal"]),
-    help="Arm whose labels count; may be repeated (default: blind).",
-)
-@click.option("--campaign", metavar="HASH", help="Only labels of this campaign: its hash, or how that begins.")
+@label_options
 @click.option("--seed", type=int, help="Seed of methods that start at random (default: 0).")
 @json_option
 def aggregate(
@@ -63,7 +52,10 @@ def aggregate(
         workspace, method, controls=controls, kinds=kinds or None, arms=arms or None, campaign=campaign, seed=seed
     )
     if as_json:
-        document = {**asdict(study.summary), "raters": [asdict(rater) for rater in study.raters]}
+        from heta_evaluation.summary import banners
+
+        said = [f"{banner.label}: {banner.text}" for banner in banners(study.aggregation.gold)]
+        document = {"banners": said, **asdict(study.summary), "raters": [asdict(rater) for rater in study.raters]}
         click.echo(json.dumps({**document, "gold": str(workspace.gold)}, indent=2, allow_nan=False))
         return
     from heta_evaluation.aggregation.terminal import print_aggregation

@@ -6,23 +6,13 @@ from pathlib import Path
 import click
 
 from heta_data.options import folder_option, json_option
+from heta_evaluation.cli.options import label_options
+from heta_evaluation.cli.progress import progress_bar
 
 
 @click.command()
 @folder_option
-@click.option(
-    "--kinds",
-    multiple=True,
-    type=click.Choice(["human", "simulated", "judge"]),
-    help="Kind of raters whose labels count; may be repeated (default: human).",
-)
-@click.option(
-    "--arms",
-    multiple=True,
-    type=click.Choice(["blind", "assisted", "reveal"]),
-    help="Arm whose labels count; repeated, each arm is given by itself too (default: blind).",
-)
-@click.option("--campaign", metavar="HASH", help="Only labels of this campaign: its hash, or how that begins.")
+@label_options
 @click.option("--draws", type=int, help="Bootstrap draws (default: 10000).")
 @click.option("--seed", type=int, help="Seed of the draws (default: 0).")
 @json_option
@@ -46,9 +36,16 @@ def agreement(
     from heta_evaluation.agreement.study import study_agreement
 
     workspace = Workspace(folder)
-    study = study_agreement(
-        workspace, kinds=kinds or None, arms=arms or None, campaign=campaign, draws=draws, seed=seed
-    )
+    with progress_bar() as progress:
+        study = study_agreement(
+            workspace,
+            progress=progress,
+            kinds=kinds or None,
+            arms=arms or None,
+            campaign=campaign,
+            draws=draws,
+            seed=seed,
+        )
     if as_json:
         from heta_evaluation.summary import banners
 

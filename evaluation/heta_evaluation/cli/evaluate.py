@@ -4,6 +4,7 @@ import click
 
 from heta_evaluation.cli.aggregate import aggregate
 from heta_evaluation.cli.agreement import agreement
+from heta_evaluation.cli.compare import compare
 from heta_evaluation.cli.faithfulness import faithfulness
 from heta_evaluation.cli.orders import orders
 from heta_evaluation.cli.power import power
@@ -23,5 +24,5 @@ def evaluate() -> None:
     """
 
 
-for command in (run, report, agreement, aggregate, faithfulness, suite, orders, power):
+for command in (run, report, compare, agreement, aggregate, faithfulness, suite, orders, power):
     evaluate.add_command(command)

@@ -8,6 +8,7 @@ import click
 
 from heta_data.cli.progress import show_progress
 from heta_data.options import folder_option, json_option
+from heta_evaluation.cli.options import label_options
 
 if TYPE_CHECKING:
     from heta_evaluation.faithfulness.runner import Faithfulness
@@ -43,19 +44,7 @@ if TYPE_CHECKING:
 @click.option("--resamples", type=int, help="Bootstrap draws of item groups (default: 10000).")
 @click.option("--random-weights", is_flag=True, default=None, help="Also run methods on a copy with random weights.")
 @click.option("--pairs", metavar="FILE", help="Pairs of items for paraphrase_stability, in the folder.")
-@click.option(
-    "--kinds",
-    multiple=True,
-    type=click.Choice(["human", "simulated", "judge"]),
-    help="Kind of raters behind the row of labels; may be repeated (default: human).",
-)
-@click.option(
-    "--arms",
-    multiple=True,
-    type=click.Choice(["blind", "assisted", "reveal"]),
-    help="Arm behind the row of labels; may be repeated (default: blind).",
-)
-@click.option("--campaign", metavar="HASH", help="Only labels of this campaign: its hash, or how that begins.")
+@label_options
 @json_option
 @click.pass_context
 def faithfulness(ctx: click.Context, /, folder: Path, limit: int | None, as_json: bool, **flags: Any) -> None:

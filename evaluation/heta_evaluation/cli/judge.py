@@ -103,10 +103,10 @@ def report(folder: Path, as_json: bool) -> None:
       heta judge report -C my-benchmark
     """
     from heta_data.workspace import Workspace
-    from heta_evaluation.judge.report import read_report
+    from heta_evaluation.judge.report import judge_settings, read_report
 
     workspace = Workspace(folder)
-    found = read_report(workspace, _settings(workspace, {}, model_needed=False))
+    found = read_report(workspace, judge_settings(workspace))
     if as_json:
         click.echo(json.dumps(found.document(), indent=2, ensure_ascii=False))
         return
@@ -124,7 +124,9 @@ def report(folder: Path, as_json: bool) -> None:
 @judge.command()
 @click.argument("first", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.argument("second", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
-@click.option("--task", type=click.Choice(["labels", "prefer"]), default="labels", show_default=True)
+@click.option(
+    "--task", type=click.Choice(["labels", "prefer"]), default="labels", show_default=True, help="Of the bundled one."
+)
 def rubric(first: Path | None, second: Path | None, task: Any) -> None:
     """Print a rubric and its hash (the bundled one where no file is named), or what differs between two.
 
@@ -144,7 +146,7 @@ def rubric(first: Path | None, second: Path | None, task: Any) -> None:
     click.echo(path.read_text(encoding="utf-8"))
 
 
-def _settings(workspace: "Workspace", given: dict[str, Any], *, model_needed: bool = True) -> "JudgeSettings":
+def _settings(workspace: "Workspace", given: dict[str, Any]) -> "JudgeSettings":
     from heta_evaluation.judge.settings import JudgeSettings
 
     methods = given.pop("methods", None)
@@ -154,8 +156,6 @@ def _settings(workspace: "Workspace", given: dict[str, Any], *, model_needed: bo
         "methods": tuple(name.strip() for name in methods.split(",") if name.strip()) if methods else None,
         "passes": passes or None,
     }
-    if not model_needed and "model" not in workspace.table("judge"):
-        overrides["model"] = "none"
     return workspace.settings("judge", JudgeSettings, overrides)
 
 

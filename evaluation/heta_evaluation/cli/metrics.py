@@ -49,5 +49,5 @@ def _choices(metric: "Metric") -> dict[str, Any]:
 
     if not isinstance(metric, AlignmentMetric):
         return {}
-    names = [variant.name for variant in metric.variants] + [pooling.name for pooling in metric.poolings]
+    names = [*(one.name for one in metric.variants), *(one.name for one in metric.poolings)]
     return {"variants": names, "invariance": metric.invariance, "compared": metric.compared}

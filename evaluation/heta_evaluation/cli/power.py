@@ -25,11 +25,24 @@ _DEVIATION = click.FloatRange(min=0)
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with a pilot's labels; without one, assumptions from public data.",
 )
-@click.option("--metric", type=click.Choice(_METRICS), default=_METRICS[0], show_default=True)
-@click.option("--items", multiple=True, type=click.IntRange(2), default=(50, 100, 200, 400), show_default=True)
+@click.option(
+    "--metric",
+    type=click.Choice(_METRICS),
+    default=_METRICS[0],
+    show_default=True,
+    help="What methods are compared by.",
+)
+@click.option(
+    "--items",
+    multiple=True,
+    type=click.IntRange(2),
+    default=(50, 100, 200, 400),
+    show_default=True,
+    help="Numbers of items.",
+)
 @click.option("--raters", multiple=True, type=click.IntRange(1), default=(3, 5, 8), show_default=True, help="Per arm.")
 @click.option("--overlap", type=click.IntRange(1), help="Raters for each item (default: all of the arm).")
-@click.option("--arms", type=click.IntRange(1, 2), default=1, show_default=True)
+@click.option("--arms", type=click.IntRange(1, 2), default=1, show_default=True, help="Arms that are labelled.")
 @click.option(
     "--difference",
     type=click.FloatRange(0, 2, min_open=True),

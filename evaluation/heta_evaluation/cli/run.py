@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from heta_data.options import folder_flag, folder_option, json_option
+from heta_evaluation.cli.options import label_options
 from heta_evaluation.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -15,19 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @folder_option
-@click.option(
-    "--kinds",
-    multiple=True,
-    type=click.Choice(["human", "simulated", "judge"]),
-    help="Kind of raters whose labels count; may be repeated (default: human).",
-)
-@click.option(
-    "--arms",
-    multiple=True,
-    type=click.Choice(["blind", "assisted", "reveal"]),
-    help="Arm whose labels count; may be repeated (default: blind).",
-)
-@click.option("--campaign", metavar="HASH", help="Only labels of this campaign: its hash, or how that begins.")
+@label_options
 @click.option("--draws", type=int, help="Bootstrap draws (default: 10000).")
 @click.option("--seed", type=int, help="Seed of the draws (default: 0).")
 @click.option(

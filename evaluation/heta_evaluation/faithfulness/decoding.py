@@ -1,6 +1,7 @@
 """How far an attribution moves when the model's answer is drawn under other decoding parameters."""
 
 import itertools
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,9 @@ def decoding_stability(rerun: Rerun) -> Estimates:
         return without_value(_VARIANTS, "no_mass")
     changes = []
     for number, setting in enumerate(GRID):
-        found = explained(_write(rerun, setting, count, number))
+        # Every row of the item is explained on the same answers, which are drawn once.
+        key = ("decoding", rerun.settings.seed, number)
+        found = explained(prepared.once(key, partial(_write, rerun, setting, count, number)))
         # Without any mass left the change is the mass that was there.
         changes.append(1.0 if found is None else min(2.0, float(np.abs(found - greedy).sum())))
     return {"main": Estimate(max(changes)), "mean": Estimate(float(np.mean(changes)))}

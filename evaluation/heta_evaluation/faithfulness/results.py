@@ -12,6 +12,7 @@ from heta_evaluation.alignment.subjects import RANDOM
 from heta_evaluation.faithfulness.run import ModelMetric, Run
 from heta_evaluation.faithfulness.subjects import Source
 from heta_evaluation.metrics.base import BoolArray, FloatArray
+from heta_evaluation.results import INTERVAL
 from heta_evaluation.statistics.bootstrap import Cells, Design, Draws, crossed_bootstrap
 from heta_evaluation.statistics.intervals import Interval, shifted_intervals
 from heta_evaluation.statistics.spread import few_groups
@@ -212,7 +213,7 @@ def _how(run: Run, ends: Interval | None, lost: int) -> dict[str, object]:
     if ends is None:
         return {"interval": "none"}
     return {
-        "interval": "95 % percentile less bias",
+        "interval": f"95 % {INTERVAL}",
         "drawn": "item groups",
         "bias": ends.bias,
         "draws": run.settings.resamples,

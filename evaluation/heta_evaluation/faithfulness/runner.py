@@ -10,7 +10,7 @@ from heta_data.attribution_files import read_attributions
 from heta_data.errors import IntegrityError
 from heta_data.items import read_items
 from heta_data.jsonl import read_records, write_records
-from heta_data.records import Item, MetricResult, TokenLabels
+from heta_data.records import AttributionRecord, Item, MetricResult, TokenLabels
 from heta_data.workspace import Workspace
 from heta_evaluation.alignment.subjects import Subject
 from heta_evaluation.faithfulness.base import FaithfulnessMetric, PairMetric, RobustnessMetric
@@ -74,16 +74,18 @@ def measure(
     """
     settings = workspace.settings("faithfulness", FaithfulnessSettings, overrides)
     metrics = chosen_metrics(settings)
-    items = read_items(workspace.items)[:limit]
-    _check_items(items)
+    everything = read_items(workspace.items)
+    _check_items(everything)
+    items = everything[:limit]
     pairs = _pairs(workspace, settings, items)
     loaded = loaded or heta.load_model(settings.model, revision=settings.revision, device=settings.device)
     with workspace.lock():
-        selection, said = _labels(workspace, settings)
+        selection, said = _labels(workspace, everything, settings)
         shuffled = random_weights(loaded, settings.seed) if settings.random_weights else None
-        records = read_attributions(workspace)
+        records = _records(workspace, everything, items)
         found = find_sources(items, loaded, records, selection, settings.methods, shuffled)
-        folder = workspace.faithfulness / loaded.identity.name.replace("/", "--").replace("\\", "--")
+        # As the folder of the model's attributions is called.
+        folder = workspace.faithfulness / workspace.attribution_file(loaded.identity.name, "any", "").parent.name
         run = Run(loaded, items, found.sources, metrics, settings, Store(folder), pairs)
         run.go(progress)
         notes = (*found.notes, *said, *_scope_note(settings))
@@ -144,14 +146,29 @@ def _pairs(workspace: Workspace, settings: FaithfulnessSettings, items: Sequence
     return [] if settings.pairs is None else read_pairs(workspace.root / settings.pairs, items)
 
 
-def _labels(workspace: Workspace, settings: FaithfulnessSettings) -> tuple[Selection | None, list[str]]:
+def _records(workspace: Workspace, everything: Sequence[Item], items: Sequence[Item]) -> list[AttributionRecord]:
+    """The attributions of `items`; those of other items of the folder play no part."""
+    known, wanted = {item.id for item in everything}, {item.id for item in items}
+    records = read_attributions(workspace)
+    for record in records:
+        if record.item_id not in known:
+            raise IntegrityError(
+                f"attribution by {record.method} ({record.model}) of item {record.item_id}: no such item in"
+                " items.jsonl; restore the item or delete the record"
+            )
+    return [record for record in records if record.item_id in wanted]
+
+
+def _labels(
+    workspace: Workspace, everything: Sequence[Item], settings: FaithfulnessSettings
+) -> tuple[Selection | None, list[str]]:
     """The labels that count, and why there are none where there are none."""
     if not workspace.labels.exists():
         return None, ["There are no labels, and so no row of them."]
     which = EvaluateSettings(kinds=settings.kinds, arms=settings.arms, campaign=settings.campaign)
     labels = list(read_records(workspace.labels, TokenLabels))
     try:
-        return select_labels(read_items(workspace.items), labels, which), []
+        return select_labels(everything, labels, which), []
     except InputError as error:
         return None, [f"There is no row of labels: {error}"]
 

@@ -100,9 +100,9 @@ def find_sources(
     """Methods, their twins on random weights, rivals, random scores and labels, in this order.
 
     Args:
-        items: what is measured on; attributions of other items play no part.
+        items: what is measured on.
         model: the model that is asked.
-        attributions: records of any models; those of this one, revision and tokenizer included, are rows.
+        attributions: of these items, by any models; those of this one, revision and tokenizer included, are rows.
         selection: the labels that count; None where there are none.
         methods: only these; None for all that have records. One without records is run with its default options.
         shuffled: the model with random weights; None for no such rows.
@@ -112,7 +112,7 @@ def find_sources(
         IntegrityError: records that do not belong to their items.
     """
     known = {item.id: item for item in items}
-    grouped, _ = group_records([record for record in attributions if record.item_id in known], known)
+    grouped, _ = group_records(attributions, known)
     identity = (model.identity.name, model.identity.revision, model.identity.tokenizer)
     sources, others = [], []
     for subject, records in grouped.items():

@@ -9,16 +9,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from heta_data.compose import label_units
 from heta_data.judgments import Judgment
 from heta_data.records import Item
+from heta_evaluation.judge.item_means import item_mean
 from heta_evaluation.judge.material import Tops
 
 MATTERS = 0.1
 _LEVEL = 0.99
-_DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -73,19 +71,15 @@ def rate(
         seed: of the bootstrap.
         above: whether only a higher rate is a bias.
     """
-    means = np.asarray([float(np.mean(values)) for values in by_item.values() if len(values)])
-    if not len(means):
-        return Rate(name, what, None, None, None, unbiased, 0, flagged=False)
-    value = float(means.mean())
-    if len(means) < 2:
-        return Rate(name, what, value, None, None, unbiased, len(means), flagged=False)
-    draws = np.random.default_rng(seed).multinomial(len(means), np.full(len(means), 1 / len(means)), size=_DRAWS)
-    low, high = np.quantile(draws @ means / len(means), [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]).tolist()
+    found = item_mean(by_item, seed=seed, level=_LEVEL)
+    value, low, high, count = found
+    if value is None or low is None or high is None:
+        return Rate(name, what, *found[:3], unbiased, count, flagged=False)
     off = value - unbiased
     sure = low > unbiased or (high < unbiased and not above)
     # All draws alike say nothing about other items unless there are several.
-    flagged = sure and (off if above else abs(off)) > MATTERS and len(means) >= 5
-    return Rate(name, what, value, low, high, unbiased, len(means), flagged=bool(flagged))
+    flagged = sure and (off if above else abs(off)) > MATTERS and count >= 5
+    return Rate(name, what, value, low, high, unbiased, count, flagged=bool(flagged))
 
 
 def _order_biases(fine: Sequence[Judgment], seed: int) -> list[Rate]:

@@ -44,6 +44,16 @@ class JudgeReport:
         }
 
 
+def judge_settings(workspace: Workspace) -> JudgeSettings:
+    """`[judge]` of heta.toml, which need not name a model to look at what one has said.
+
+    Raises:
+        ConfigError: a key that cannot be used.
+    """
+    overrides = {} if "model" in workspace.table("judge") else {"model": "none"}
+    return workspace.settings("judge", JudgeSettings, overrides)
+
+
 def read_report(workspace: Workspace, settings: JudgeSettings) -> JudgeReport:
     """The report of the folder's last run.
 

@@ -11,6 +11,7 @@ from heta_data.compose import label_units
 from heta_data.judgments import Judgment, Status
 from heta_data.records import Item
 from heta_evaluation.judge.bias import winner
+from heta_evaluation.judge.item_means import item_mean
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 LENGTHS = ((0, 50, "up to 50 words"), (50, 150, "51 to 150 words"), (150, 10**9, "over 150 words"))
@@ -72,19 +73,17 @@ def failure_table(judgments: Sequence[Judgment], items: Mapping[str, Item]) -> l
     return [Failures(what, dict(counted)) for what, counted in groups.items()]
 
 
-def preferences(judgments: Sequence[Judgment], *, seed: int, draws: int = 2000) -> list[Preference]:
+def preferences(judgments: Sequence[Judgment], *, seed: int) -> list[Preference]:
     """Every two methods' win rate. Orders that contradict each other are a tie: position decided, not the text."""
     by_pair: dict[tuple[str, str], dict[tuple[str, int], list[Judgment]]] = defaultdict(lambda: defaultdict(list))
     for one in judgments:
         if one.task == "prefer" and not one.canary:
             first, second = sorted(method.name for method in one.shown)
             by_pair[first, second][one.item_id, one.repeat].append(one)
-    return [_preference(pair, found, seed, draws) for pair, found in sorted(by_pair.items())]
+    return [_preference(pair, found, seed) for pair, found in sorted(by_pair.items())]
 
 
-def _preference(
-    pair: tuple[str, str], asked: Mapping[tuple[str, int], Sequence[Judgment]], seed: int, draws: int
-) -> Preference:
+def _preference(pair: tuple[str, str], asked: Mapping[tuple[str, int], Sequence[Judgment]], seed: int) -> Preference:
     known: dict[str, list[float]] = defaultdict(list)
     bounds: dict[str, list[tuple[float, float]]] = defaultdict(list)
     inconsistent = missing = 0
@@ -101,10 +100,5 @@ def _preference(
     worst, best = (
         float(np.mean([np.mean([bound[side] for bound in found]) for found in bounds.values()])) for side in (0, 1)
     )
-    means = np.asarray([float(np.mean(values)) for values in known.values()])
-    low = high = None
-    if len(means) > 1:
-        drawn = np.random.default_rng(seed).multinomial(len(means), np.full(len(means), 1 / len(means)), size=draws)
-        low, high = np.quantile(drawn @ means / len(means), [0.025, 0.975]).tolist()
-    rate = float(means.mean()) if len(means) else None
-    return Preference(*pair, rate, low, high, worst, best, len(means), inconsistent, missing)
+    rate = item_mean(known, seed=seed)
+    return Preference(*pair, *rate[:3], worst, best, rate.items, inconsistent, missing)

@@ -1,192 +1,170 @@
-"""The item browser: each item's text with the raters' marks, and heat strips of every method beside them.
+"""The item browser's data: texts, labels and scores of the items, quantised and compressed to stand in the page.
 
-Heat is written as one character a word: 0 to 7 for nothing to strongest, `a` to `g` for the negative side. Strips and
-text take their colours from those, so that they follow light, dark and paper.
+Two parts, each zlib in base64: an index (JSON: texts, figures, what is filtered and sorted by) and the heat (one signed
+byte a word for every method and baseline of every item, then one a word for every rater). The page unpacks both.
 """
 
+import base64
+import json
 import unicodedata
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from heta.records import Span
 from heta_data.records import Item
 from heta_evaluation.agreement.results import item_disagreement
 from heta_evaluation.alignment.subjects import RANDOM
 from heta_evaluation.alignment.table import Row, Table
-from heta_evaluation.metrics.base import FloatArray
-from heta_evaluation.summary import number, short_names
+from heta_evaluation.metrics.base import BoolArray, FloatArray
+from heta_evaluation.summary import short_names
 
-LEVELS = 7
-LINE = 22
-"""Height of a row."""
-_CELL, _NARROW_CELL, _MANY = 20, 15, 42
-"""Width of a word's column, and of one among many."""
-_LONGEST = 13
-"""Letters of a word shown above its column."""
+MOST_ITEMS = 2_000
+MOST_BYTES = 12_000_000
+"""Of both parts together, as they stand in the page: the whole file then stays below 15 MB."""
+STEPS = 127
+"""Steps of a score on each side of 0: the largest absolute score of a method on an item is 127."""
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A stretch of the text: a word with its number, or what stands between words."""
+class PackedItems:
+    """What the page holds of the items."""
 
-    text: str
-    unit: int | None
+    index: str
+    heat: str
+    shown: int
+    total: int
+    """Items of the benchmark; more than `shown` where only a sample fits."""
+    seed: int
+    """Of that sample."""
+    sources: tuple[str, ...]
 
-
-@dataclass(frozen=True)
-class Passage:
-    """One evidence or distractor segment."""
-
-    role: str
-    pieces: tuple[Piece, ...]
-
-
-@dataclass(frozen=True)
-class Strip:
-    """One row of heat."""
-
-    label: str
-    kind: str
-    """`gold`, `rater`, `method` or `baseline`."""
-    levels: str
-    """One character a word."""
-    detail: str
-    """Short text beside the label, e.g. the F1."""
-    spoken: str
-    """What a screen reader says."""
-    y: int
-    paths: tuple[tuple[str, str], ...]
-    """(level, path) of the cells that have one."""
+    @property
+    def sampled(self) -> bool:
+        """Whether some items are left out."""
+        return self.shown < self.total
 
 
-@dataclass(frozen=True)
-class Card:
-    """One item."""
+def pack_items(
+    table: Table,
+    scores: Mapping[str, Mapping[str, float | None]],
+    *,
+    seed: int = 0,
+    most_items: int = MOST_ITEMS,
+    most_bytes: int = MOST_BYTES,
+) -> PackedItems:
+    """All items, or a random sample where they are more than `most_items` or would take more than `most_bytes`.
 
-    item: Item
-    direction: str
-    """`ltr` or `rtl`."""
-    passages: tuple[Passage, ...]
-    strips: tuple[Strip, ...]
-    heads: tuple[tuple[float, str, str], ...]
-    """(x, word, role) of each column."""
-    gold_columns: tuple[int, ...]
-    """x of the columns that are gold."""
-    width: int
-    height: int
-    cell: int
-    """Width of a column."""
-    head: int
-    """Height of the words above the columns."""
-    disagreement: float | None
-    raters: int
-    answered: tuple[tuple[str, bool], ...]
-    search: str
-
-
-def item_cards(table: Table, scores: Mapping[str, Mapping[str, float | None]]) -> list[Card]:
-    """A card for each item, in the order of the table. `scores`: item id -> subject name -> F1@k."""
-    return [_card(table, row, scores.get(row.item.id, {})) for row in table.rows]
-
-
-def _card(table: Table, row: Row, scores: Mapping[str, float | None]) -> Card:
-    item, right = row.item, _right_to_left(row.item)
-    cell = _CELL if len(row.units) <= _MANY else _NARROW_CELL
-    columns = [cell * (len(row.units) - 1 - unit if right else unit) for unit in range(len(row.units))]
-    words = [item.prompt[unit.start : unit.end] for unit in row.units]
-    # Words lean by 60 degrees and a letter is some 6.5 wide.
-    head = 14 + round(5.8 * max(len(_short(word)) for word in words))
-    strips = []
-    for position, (label, kind, values, detail) in enumerate(_rows(table, row, scores)):
-        levels = heat_levels(values)
-        y = head + LINE * position
-        spoken = f"{label}{', ' + detail if detail else ''}; strongest: {_strongest(values, words)}"
-        strips.append(Strip(label, kind, levels, detail, spoken, y, _paths(levels, columns, y, cell)))
-    gold = row.marked if row.gold is not None or len(row.labels) else np.zeros(len(words), dtype=bool)
-    roles = ["evidence" if inside else "distractor" for inside in row.evidence]
-    heads = zip(columns, words, roles, strict=True)
-    return Card(
-        item=item,
-        direction="rtl" if right else "ltr",
-        passages=tuple(_passages(item, row.units)),
-        strips=tuple(strips),
-        heads=tuple((x + cell / 2, _short(word), role) for x, word, role in heads),
-        gold_columns=tuple(x for x, mark in zip(columns, gold, strict=True) if mark),
-        width=cell * len(words),
-        height=head + LINE * len(strips),
-        cell=cell,
-        head=head,
-        disagreement=item_disagreement(row).value,
-        raters=len(row.raters),
-        answered=tuple(row.answered.items()),
-        search=" ".join((item.source, item.source_id, item.id, item.question, item.answer, *words)).casefold(),
-    )
+    Args:
+        table: items with labels and scores.
+        scores: item id -> subject name -> F1@k, None where it has no value.
+        seed: of the sample.
+        most_items: most items that are shown.
+        most_bytes: most characters of both parts.
+    """
+    order = np.random.default_rng(seed).permutation(len(table.rows))
+    count = min(len(table.rows), most_items)
+    while True:
+        rows = [table.rows[number] for number in sorted(order[:count])]
+        index, heat = _packed(_index(table, rows, scores)), _packed(_heat(rows))
+        size = len(index) + len(heat)
+        if size <= most_bytes or count == 1:
+            sources = tuple(sorted({row.item.source for row in rows}))
+            return PackedItems(index, heat, count, len(table.rows), seed, sources)
+        count = max(1, int(count * 0.97 * most_bytes / size))
 
 
-def _rows(table: Table, row: Row, scores: Mapping[str, float | None]) -> list[tuple[str, str, FloatArray, str]]:
-    """Label, kind, values and detail of each strip: all raters together, each rater, each method, each baseline."""
-    found: list[tuple[str, str, FloatArray, str]] = []
-    if len(row.raters):
-        found.append(("all raters", "gold", row.labels.mean(axis=0), f"{len(row.raters)} raters"))
-    for rater, labels in zip(row.raters.tolist(), row.labels, strict=True):
-        found.append((table.raters[rater], "rater", labels.astype(float), f"{int(labels.sum())} words"))
+def _packed(data: bytes) -> str:
+    return base64.b64encode(zlib.compress(data, 9)).decode("ascii")
+
+
+def _index(table: Table, rows: Sequence[Row], scores: Mapping[str, Mapping[str, float | None]]) -> bytes:
     names = short_names(table.subjects)
-    for subject, values, present in zip(table.subjects, row.scores, row.present, strict=False):
-        if subject.method == RANDOM:
-            continue
-        value = scores.get(subject.name)
-        detail = "no attribution" if not present else f"F1 {number(value)}" if value is not None else "no F1"
-        found.append((names[subject.name], "baseline" if subject.baseline else "method", values, detail))
+    subjects = [subject for subject in table.subjects if subject.method != RANDOM]
+    document = {
+        "subjects": [
+            {"label": names[subject.name], "kind": "baseline" if subject.baseline else "method"} for subject in subjects
+        ],
+        "raters": table.raters,
+        "models": table.models,
+        "steps": STEPS,
+        "items": [_entry(row, table, [subject.name for subject in subjects], scores) for row in rows],
+    }
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8")
+
+
+def _entry(
+    row: Row, table: Table, subjects: Sequence[str], scores: Mapping[str, Mapping[str, float | None]]
+) -> dict[str, Any]:
+    """One item. Lengths are in UTF-16 units, as the page's script counts."""
+    item, disagreement = row.item, item_disagreement(row).value
+    found = scores.get(item.id, {})
+    values = [found.get(name) for name in subjects]
+    return {
+        "id": item.id,
+        "source": item.source,
+        "row": item.source_id,
+        "lang": item.language,
+        "rtl": int(right_to_left(item)),
+        "question": item.question,
+        "answer": item.answer,
+        "parts": passages(row),
+        "n": len(row.units),
+        "disagreement": None if disagreement is None else round(disagreement, 3),
+        "raters": row.raters.tolist(),
+        "answered": [int(row.answered[model]) if model in row.answered else None for model in table.models],
+        "f1": [None if value is None else round(value, 3) for value in values],
+        "absent": np.flatnonzero(~row.present).tolist(),
+        "gold": np.flatnonzero(gold_units(row)).tolist(),
+    }
+
+
+def gold_units(row: Row) -> BoolArray:
+    """`[n]`, the words that are gold: what more than half of the item's raters marked, or fixed gold labels."""
+    return row.marked if row.gold is not None or len(row.labels) else np.zeros(len(row.units), dtype=np.bool_)
+
+
+def passages(row: Row) -> list[tuple[str, str, list[int]]]:
+    """Each evidence and distractor segment: role, text, and `gap, word, gap, word, ...` as lengths in UTF-16 units."""
+    found: list[tuple[str, str, list[int]]] = []
+    for segment in row.item.spans("evidence", "distractor"):
+        text, position, lengths = row.item.prompt, segment.start, []
+        for unit in row.units:
+            if segment.start <= unit.start < segment.end:
+                lengths += [_units16(text[position : unit.start]), _units16(text[unit.start : unit.end])]
+                position = unit.end
+        found.append((segment.role, text[segment.start : max(segment.end, position)], lengths))
     return found
 
 
-def heat_levels(values: FloatArray) -> str:
-    """One character a word: the value's share of the largest absolute one, in steps of 1/7, rounded up."""
-    largest = float(np.abs(values).max(initial=0.0))
-    if largest == 0:
-        return "0" * len(values)
-    steps = np.ceil(np.abs(values) / largest * LEVELS - 1e-9).astype(int)
-    return "".join(
-        "0" if not step else str(step) if value > 0 else chr(ord("a") + step - 1)
-        for step, value in zip(steps, values, strict=True)
-    )
+def _units16(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
-def _paths(levels: str, columns: Sequence[int], y: int, cell: int) -> tuple[tuple[str, str], ...]:
-    """One path a level: all its cells as rectangles."""
-    cells: dict[str, list[str]] = {}
-    for level, x in zip(levels, columns, strict=True):
-        if level != "0":
-            cells.setdefault(level, []).append(f"M{x + 1} {y + 3}h{cell - 2}v{LINE - 6}h{2 - cell}z")
-    return tuple((level, "".join(parts)) for level, parts in sorted(cells.items()))
+def _heat(rows: Sequence[Row]) -> bytes:
+    """For each item: a byte a word for every subject, then one for every rater of the item, 0 or 1."""
+    parts = []
+    for row in rows:
+        parts += [quantise(row.scores).tobytes(), row.labels.astype(np.int8).tobytes()]
+    return b"".join(parts)
 
 
-def _strongest(values: FloatArray, words: Sequence[str], count: int = 5) -> str:
-    order = [index for index in np.argsort(-values, kind="stable")[:count] if values[index] > 0]
-    return ", ".join(words[index] for index in order) or "nothing"
+def quantise(scores: FloatArray) -> NDArray[np.int8]:
+    """Scores `[subject, unit]` as shares of each subject's largest absolute score, in steps of 1/127.
+
+    0 stays 0 and nothing else becomes 0: a score too small for a step counts as one step, with its sign.
+    """
+    size = np.abs(scores)
+    largest = size.max(axis=1, keepdims=True, initial=0.0)
+    shares = size / np.where(largest == 0, 1.0, largest)
+    steps = np.where(size == 0, 0.0, np.maximum(np.rint(shares * STEPS), 1.0))
+    return np.asarray(np.sign(scores) * steps, dtype=np.int8)
 
 
-def _passages(item: Item, units: Sequence[Span]) -> list[Passage]:
-    """The text of evidence and distractor in their order, cut into words and what stands between."""
-    numbers = {unit.start: number for number, unit in enumerate(units)}
-    passages = []
-    for segment in item.spans("evidence", "distractor"):
-        pieces, position = [], segment.start
-        for start, number_ in numbers.items():
-            if segment.start <= start < segment.end:
-                if start > position:
-                    pieces.append(Piece(item.prompt[position:start], None))
-                position = units[number_].end
-                pieces.append(Piece(item.prompt[start:position], number_))
-        if position < segment.end:
-            pieces.append(Piece(item.prompt[position : segment.end], None))
-        passages.append(Passage(segment.role, tuple(pieces)))
-    return passages
-
-
-def _right_to_left(item: Item) -> bool:
+def right_to_left(item: Item) -> bool:
     """Whether the first letter of the evidence with a direction runs from right to left."""
     segment = item.spans("evidence")[0]
     for character in item.prompt[segment.start : segment.end]:
@@ -194,7 +172,3 @@ def _right_to_left(item: Item) -> bool:
         if kind in ("L", "R", "AL"):
             return kind != "L"
     return False
-
-
-def _short(word: str) -> str:
-    return word if len(word) <= _LONGEST else word[: _LONGEST - 1] + "…"

@@ -1,9 +1,9 @@
 """Gathers what the report shows, from the records of an evaluated folder, and writes the page."""
 
+import base64
+import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,56 +13,61 @@ from pydantic import ValidationError
 
 from heta.errors import InputError
 from heta_data.errors import IntegrityError
-from heta_data.jsonl import read_records
+from heta_data.inputs import inputs_fingerprint
 from heta_data.options import folder_flag
 from heta_data.records import MetricResult
 from heta_data.workspace import Workspace
 from heta_evaluation.aggregation.gold import choose_gold
-from heta_evaluation.agreement.results import rater_counts
-from heta_evaluation.alignment.quantities import answered_by
-from heta_evaluation.alignment.table import Table, build_table
+from heta_evaluation.alignment.table import build_table
 from heta_evaluation.labels import select_labels
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.ratings import collect_ratings
-from heta_evaluation.report.browser import item_cards
-from heta_evaluation.report.plots import forest_plots
-from heta_evaluation.results import ANSWERED, EVALUATION, HUMAN_REFERENCE, LABELS, ResultIndex
-from heta_evaluation.runner import Inputs, read_inputs
-from heta_evaluation.settings import EvaluateSettings
-from heta_evaluation.summary import (
-    COLUMNS,
-    MAIN,
-    Line,
-    banners,
-    figure,
-    interval,
-    notes,
-    number,
-    p_text,
-    short_names,
-    verdict,
-    verdict_lines,
+from heta_evaluation.report.agreement import AGREEMENT, agreement_sheet, rater_pair_sheet, rater_sheet
+from heta_evaluation.report.browser import pack_items
+from heta_evaluation.report.files import NOTHING_ELSE, Extras, read_extras, read_results, write_whole
+from heta_evaluation.report.matrix import pair_matrix
+from heta_evaluation.report.paired import paired
+from heta_evaluation.report.plots import anchoring_plot, forest_plots, pair_plot, rank_plot
+from heta_evaluation.report.raters import rater_facts
+from heta_evaluation.report.report import Report, item_scores, material_of
+from heta_evaluation.report.sections import (
+    anchoring_sheet,
+    answered_sheets,
+    detectable_sheet,
+    faithfulness_sheet,
+    pair_sheet,
+    reference_sheet,
+    subject_sheet,
+    verdict_sheet,
 )
+from heta_evaluation.report.strata import further_figures, main_strata, strata_sheets, view_sheet
+from heta_evaluation.report.svg import WIDE, draw
+from heta_evaluation.report.verdicts import judge_sheets, opinion_sheets
+from heta_evaluation.results import EVALUATION, LABELS, ResultIndex
+from heta_evaluation.runner import Inputs, read_inputs
+from heta_evaluation.sealing import check_seal
+from heta_evaluation.settings import EvaluateSettings
+from heta_evaluation.summary import figure, interval, notes, number, verdict
 
 log = logging.getLogger(__name__)
 
 _HERE = Path(__file__).parent
-AGREEMENT = ("krippendorff_alpha", "positive_agreement", "raw_agreement", "prevalence")
 
 
-def write_report(workspace: Workspace, out: Path) -> Path:
-    """Write the report of a folder to `out`. See `report.build_report`."""
+def read_report(workspace: Workspace) -> Report:
+    """Everything a report is made of, read from an evaluated folder. See `report.build_report` for what it raises."""
     if not workspace.results.exists():
         raise InputError(f"{workspace.results}: no such file; run the evaluation first (heta evaluate run)")
-    results = list(read_records(workspace.results, MetricResult))
-    inputs = read_inputs(workspace)
-    page = render(results, inputs, name=workspace.root.resolve().name)
+    check_seal(workspace.results)
+    results = read_results(workspace.results)
+    report = assemble(results, read_inputs(workspace), read_extras(workspace))
     _warn_of_other_settings(workspace, results)
-    try:
-        _write_whole(out, page)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written: {error.strerror}; give another file with --out") from None
-    return out
+    return report
+
+
+def write_page(report: Report, out: Path, *, name: str) -> Path:
+    """Write the page of a report to `out`, complete or not at all."""
+    return write_whole(out, render_page(report, name=name), "--out")
 
 
 def _warn_of_other_settings(workspace: Workspace, results: Sequence[MetricResult]) -> None:
@@ -85,19 +90,29 @@ def _warn_of_other_settings(workspace: Workspace, results: Sequence[MetricResult
         )
 
 
-def render(results: Sequence[MetricResult], inputs: Inputs, *, name: str) -> str:
+def render(results: Sequence[MetricResult], inputs: Inputs, extras: Extras = NOTHING_ELSE, *, name: str) -> str:
     """The page as one string.
 
     Raises:
         IntegrityError: the results do not belong to these inputs.
     """
-    index = ResultIndex(results)
-    evaluation = index.get(EVALUATION, "items")
+    report = assemble(results, inputs, extras)
+    return render_page(report, name=name)
+
+
+def assemble(results: Sequence[MetricResult], inputs: Inputs, extras: Extras = NOTHING_ELSE) -> Report:
+    """What the page and the files for papers are made of.
+
+    Raises:
+        IntegrityError: the results do not belong to these inputs.
+    """
+    evaluation = ResultIndex(results).get(EVALUATION, "items")
     if evaluation is None or evaluation.config.get("inputs") != inputs.fingerprint():
         raise IntegrityError(
             "results.jsonl was computed from other items, labels or attributions than are there now: "
             "run heta evaluate run again"
         )
+    _check_agreement(extras, inputs)
     try:
         settings = EvaluateSettings.model_validate(evaluation.config["settings"])
     except (KeyError, ValidationError):
@@ -109,82 +124,82 @@ def render(results: Sequence[MetricResult], inputs: Inputs, *, name: str) -> str
     if evaluation.config.get("gold", gold.described()) != gold.described():
         raise IntegrityError("campaign_gold.jsonl has changed since the evaluation: run heta evaluate run again")
     table = build_table(inputs.items, selection, inputs.attributions, rule=settings.rule, gold=gold.fixed)
-    lines = verdict_lines(table.subjects, index)
-    scores: dict[str, dict[str, float | None]] = {}
-    for result in results:
-        if result.item_id is not None and result.metric == MAIN:
-            scores.setdefault(result.item_id, {})[result.subject] = result.value
+    return Report(
+        table,
+        material_of(table, results, extras),
+        item_scores(results),
+        rater_facts(table, selection.by_item),
+        settings,
+        extras,
+    )
+
+
+def _check_agreement(extras: Extras, inputs: Inputs) -> None:
+    """Refuse figures of agreement that belong to other items or labels, where they say what they belong to."""
+    first = next((one for one in extras.agreement if one.metric == EVALUATION and "inputs" in one.config), None)
+    if first is not None and first.config["inputs"] != inputs_fingerprint(inputs.items, inputs.labels, ()):
+        raise IntegrityError(
+            "agreement.jsonl was computed from other items or labels than are there now: "
+            "run heta evaluate agreement again, or delete it"
+        )
+
+
+def render_page(report: Report, *, name: str) -> str:
+    """The page as one string."""
+    material, script = report.material, _asset("report.js")
+    index, facts = material.index, [one.cells() for one in report.raters]
+    evaluation = index.get(EVALUATION, "items")
+    strata, more_strata = main_strata(strata_sheets(material))
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters.update(figure=figure, interval=interval, number=number, p=p_text)
+    environment.filters.update(figure=figure, interval=interval, number=number, paired=paired)
+    best, ranks, anchored = pair_plot(material), rank_plot(material), anchoring_plot(material)
+    plots = forest_plots(material)
     return environment.get_template("report.html.j2").render(
         name=name,
+        origin=report.origin,
         style=_asset("report.css"),
-        script=_asset("report.js"),
-        banners=banners(results),
-        kinds=table.kinds,
-        arms=table.arms,
-        verdict=verdict(table.subjects, index),
+        script=script,
+        script_hash=_hash(script),
+        verdict=verdict([line.subject for line in material.lines], index),
         notes=notes(index),
-        lines=lines,
-        columns=COLUMNS,
-        answered=_answered(table, lines, index),
-        ceiling=index.get(MAIN, HUMAN_REFERENCE, "held_out"),
-        twins=any(line.order_effect for line in lines),
-        seconds=table.seconds,
-        plots=forest_plots(lines, index),
-        comparisons=_comparisons(table, index),
-        agreement=[(METRICS.get(key), index.get(key, "raters")) for key in AGREEMENT],
-        raters=rater_counts(table),
-        labels=[one for variant in ("used", *table.left_out) if (one := index.get(LABELS, "raters", variant))],
-        cards=item_cards(table, scores),
+        sheet=verdict_sheet(material),
+        beside=reference_sheet(material),
+        answered=answered_sheets(material),
+        plots=[draw(plots[0], WIDE), *(draw(plot) for plot in plots[1:])],
+        best=draw(best) if best else None,
+        ranks=draw(ranks) if ranks else None,
+        differences=pair_matrix(material),
+        detectable=detectable_sheet(material),
+        pairs=pair_sheet(material),
+        views=view_sheet(material),
+        strata=strata,
+        more_strata=more_strata,
+        anchoring=anchoring_sheet(material),
+        anchoring_plot=draw(anchored, WIDE) if anchored else None,
+        faithfulness=faithfulness_sheet(material),
+        opinions=opinion_sheets(report.extras.opinions),
+        judge=judge_sheets(report.extras.judge) if report.extras.judge else [],
+        tiles=[(METRICS.get(key), one) for key in AGREEMENT if (one := index.get(key, "raters"))],
+        agreement=agreement_sheet(material),
+        labels=[one for variant in ("used", *report.table.left_out) if (one := index.get(LABELS, "raters", variant))],
+        raters=rater_sheet(facts, material),
+        rater_pairs=rater_pair_sheet(material),
+        items=pack_items(report.table, report.scores, seed=report.settings.seed),
+        subjects=subject_sheet(material),
         metrics=[METRICS.get(key) for key in METRICS],
-        settings=settings,
-        inputs=evaluation.config["inputs"],
+        settings=report.settings,
+        further=further_figures(material),
+        inputs=evaluation.config["inputs"] if evaluation else "",
     )
 
 
-def _answered(
-    table: Table, lines: Sequence[Line], index: ResultIndex
-) -> list[tuple[MetricResult, list[tuple[Line, list[MetricResult | None]]]]]:
-    """For each model: how many items it answers, and each row's figures over those items."""
-    found = []
-    for model in table.models:
-        count = index.get(ANSWERED, model)
-        if count is not None and count.value is not None:
-            rows = [line for line in lines if line.subject.baseline or line.subject.model_name == model]
-            variant = answered_by(model)
-            figures = [(line, [index.get(metric, line.subject.name, variant) for metric in COLUMNS]) for line in rows]
-            found.append((count, figures))
-    return found
-
-
-def _comparisons(table: Table, index: ResultIndex) -> list[tuple[str, str, MetricResult]]:
-    """Paired differences in F1@k with the names of both sides, largest difference first."""
-    names = short_names(table.subjects)
-    found = []
-    for first in (subject for subject in table.subjects if not subject.baseline):
-        for second in table.subjects:
-            result = index.get(MAIN, f"{first.name} minus {second.name}", "difference")
-            if result is not None:
-                found.append((names[first.name], names[second.name], result))
-    return sorted(found, key=lambda one: -abs(one[2].value or 0.0))
+def _hash(script: str) -> str:
+    """As a content security policy names a script that may run."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}"
 
 
 def _asset(name: str) -> Markup:
     # Our own files, and the only text that goes into the page unescaped.
     return Markup((_HERE / "templates" / name).read_text(encoding="utf-8"))  # noqa: S704
-
-
-def _write_whole(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

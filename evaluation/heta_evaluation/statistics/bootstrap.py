@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from heta_evaluation.metrics.base import BoolArray, FloatArray
 from heta_evaluation.statistics.intervals import ENTRIES, IntArray, Interval, shifted_intervals
 from heta_evaluation.statistics.products import number_rows
-from heta_evaluation.statistics.spread import NORMAL, Spread, effective, linear_variance, spread, variances
+from heta_evaluation.statistics.spread import NORMAL, Spread, effective, linear_variance, spread, student, variances
 from heta_evaluation.statistics.sums import PARTS, Sums, add_block
 from heta_evaluation.statistics.sums import Cells as Cells
 
@@ -51,12 +51,12 @@ class Design:
 
 @dataclass(frozen=True)
 class Alone:
-    """Means in draws where only one of the two was drawn: the first draws, with the same weights."""
+    """Means in draws where only one of the two was drawn, with the same weights."""
 
     items: FloatArray
-    """`[P, Q]`, groups of items drawn, every rater counted once."""
+    """`[D, Q]`, groups of items drawn, every rater counted once."""
     raters: FloatArray
-    """`[P, Q]`, raters drawn, every item counted once."""
+    """`[P, Q]`, raters drawn, every item counted once; of the first draws."""
     items_valid: BoolArray
     raters_valid: BoolArray
     raters_drawn: IntArray
@@ -86,26 +86,33 @@ class Draws:
     @cached_property
     def spread(self) -> Spread:
         """Standard errors over new groups of items and new raters, `[Q]`."""
-        one, first = self.alone, len(self.alone.items)
-        found = spread(
-            variances(self.means[:first], self.valid[:first]),
+        one = self.alone
+        return spread(
             variances(one.items, one.items_valid),
             np.maximum(linear_variance(one.raters_drawn, one.raters, one.raters_valid) - one.overlap, 0.0),
             self.groups,
             self.raters,
         )
-        # The sources' shares are those of the first draws, the size is that of all.
-        whole = np.sqrt(variances(self.means, self.valid))
-        return replace(found, error=np.where(whole > 0, found.ratio * whole, found.error))
 
     def intervals(self, deviate: float = NORMAL) -> list[Interval | None]:
         """Intervals of all quantities: 95 %, or what the normal distribution has within +-`deviate`.
 
-        None where all values are of one group of items, which says nothing about others, or where most draws gave no
-        value.
+        Their shape is that of the draws of items alone, their width that of items and raters (`Spread.stretch`): the
+        shape of the crossed draws is one-sided for figures against a majority, which is worse in draws that happen to
+        hold few distinct raters. None where all values are of one group of items, which says nothing about others, or
+        where most draws gave no value.
         """
-        found = shifted_intervals(self.means, self.valid, self.point, stretch=self.spread.stretch(deviate))
-        return [ends if number > 1 else None for ends, number in zip(found, self.groups.tolist(), strict=True)]
+        one, width = self.alone, self.spread
+        found = shifted_intervals(one.items, one.items_valid, self.point, stretch=width.stretch(deviate))
+        reach = student(deviate, width.df) * width.error
+        enough = shifted_intervals(self.means, self.valid, self.point)
+        for number, ends in enumerate(found):
+            if self.groups[number] <= 1 or enough[number] is None:
+                found[number] = None
+            elif ends is not None and width.ratio[number] == 0:  # items are all alike, raters are not
+                point = float(self.point[number])
+                found[number] = Interval(point - float(reach[number]), point + float(reach[number]), ends.bias)
+        return found
 
     @cached_property
     def _all(self) -> list[Interval | None]:

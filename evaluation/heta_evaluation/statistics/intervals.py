@@ -35,12 +35,11 @@ def shifted_intervals(
     Both halves, from the estimate to either end, are multiplied by `stretch` (a number, or one each): `Spread.stretch`
     for few groups and raters, `few_groups` where groups alone were drawn.
 
-    A draw of raters holds fewer distinct people than there are (some 63 %), so that figures against a majority lie
-    lower in most draws than as observed, and plain quantiles lie too low. The bootstrap's estimate of that bias, mean
-    of the draws minus the estimate, is taken off every draw; the estimate always lies inside. Figures without such a
-    bias, plain means over items for one, keep their percentile interval. Efron's BC interval is no remedy here: it
-    shifts by twice the bias and narrows as it shifts, and with 5 raters it held the truth in 78 % of simulated
-    data sets, against 100 % for this one (tests/evaluation/statistics/test_interval_coverage.py).
+    Draws of raters hold fewer distinct people than there are (some 63 %), so that figures against a majority lie lower
+    in most of them than as observed, and plain quantiles lie too low. The bootstrap's estimate of that bias, mean of
+    the draws minus the estimate, is taken off every draw; the estimate always lies inside. Draws of items alone, which
+    `Draws.intervals` uses, have next to none. Efron's BC interval is no remedy: it shifts by twice the bias and narrows
+    as it shifts (tests/evaluation/statistics/test_interval_coverage.py).
 
     Returns:
         None where fewer than a quarter of a column's draws are valid.

@@ -20,12 +20,12 @@ class Spread:
     df: FloatArray
     """Degrees of freedom of that standard error, at least 1."""
     ratio: FloatArray
-    """`error` by the standard deviation of the draws; 1 where the draws do not vary."""
+    """`error` by the standard deviation of the draws of items alone; 0 where those do not vary."""
     raters: FloatArray
     """Share of the variance that is the raters', in [0, 1]."""
 
     def stretch(self, deviate: float = NORMAL) -> FloatArray:
-        """What half the width of a percentile interval is multiplied with, `[Q]`.
+        """What half the width of a percentile interval of the items' draws is multiplied with, `[Q]`.
 
         Percentiles of draws are right for many groups and raters; for few they are too narrow, because a sample of n
         spreads by (n - 1) / n of the population's variance, and because the variance itself is estimated. Hence
@@ -53,8 +53,8 @@ def effective(counts: FloatArray) -> FloatArray:
     return np.asarray(counts.sum(axis=0) ** 2 / np.where(squares == 0, 1.0, squares))
 
 
-def spread(both: FloatArray, items: FloatArray, raters: FloatArray, groups: FloatArray, n_raters: float) -> Spread:
-    """Standard errors from variances `[Q]`: of the draws, and of its two sources.
+def spread(items: FloatArray, raters: FloatArray, groups: FloatArray, n_raters: float) -> Spread:
+    """Standard errors from the variances `[Q]` of their two sources.
 
     In the model of crossed random effects, Y_ij = mu + item_i + rater_j + residual_ij, drawing items AND raters shows
     V_items + V_raters + 3 V_residual (Owen 2007, section 3): too much, and the more so for figures against a majority,
@@ -67,7 +67,6 @@ def spread(both: FloatArray, items: FloatArray, raters: FloatArray, groups: Floa
     R - 1.
 
     Args:
-        both: variance of the draws in which groups and raters were drawn.
         items: of draws of the groups, with every rater once.
         raters: what raters do to all items alike: `linear_variance` less the part of single items.
         groups: effective number of groups, `[Q]`.
@@ -83,11 +82,10 @@ def spread(both: FloatArray, items: FloatArray, raters: FloatArray, groups: Floa
     total = own + main
     parts = own**2 / beyond + main**2 / others
     df = np.where(parts > 0, total**2 / np.where(parts > 0, parts, 1.0), beyond)
-    moving = (both > 0) & (total > 0)
     return Spread(
         error=np.sqrt(total),
         df=np.maximum(df, 1.0),
-        ratio=np.sqrt(np.where(moving, total / np.where(moving, both, 1.0), 1.0)),
+        ratio=np.where(items > 0, np.sqrt(total / np.where(items > 0, items, 1.0)), 0.0),
         raters=main / np.where(total > 0, total, 1.0),
     )
 

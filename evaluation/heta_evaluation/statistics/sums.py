@@ -11,8 +11,7 @@ from heta_evaluation.statistics.intervals import IntArray
 from heta_evaluation.statistics.products import MeanSums, add_weighted_sums, distinct_columns
 
 PARTS = 1000
-"""Draws that are made once more with the items alone and with the raters alone drawn: enough for a standard deviation
-within 2 %."""
+"""Draws that are made once more with the raters alone drawn: enough for a standard deviation within 2 %."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over items as observed `[Q]`, with both drawn `[D, Q]`, and with items or raters alone drawn `[P, Q]`."""
+    """Sums over items as observed `[Q]`, with both and with items alone drawn `[D, Q]`, with raters alone `[P, Q]`."""
 
     point: FloatArray
     n: FloatArray
@@ -41,10 +40,13 @@ class Sums:
     def nothing(cls, draws: int, quantities: int) -> "Sums":
         """The sums over no item, to be added to in place: they are large."""
         both, items, raters = (
-            MeanSums(np.zeros((size, quantities)), np.zeros((size, quantities)))
-            for size in (draws, min(draws, PARTS), min(draws, PARTS))
+            MeanSums(np.zeros((size, quantities)), np.zeros((size, quantities))) for size in _sizes(draws)
         )
         return cls(np.zeros(quantities), np.zeros(quantities), both, items, raters, np.zeros((3, quantities)))
+
+
+def _sizes(draws: int) -> tuple[int, int, int]:
+    return draws, draws, min(draws, PARTS)
 
 
 def _overlap(table: Cells, rows: IntArray, which: IntArray) -> FloatArray:
@@ -86,21 +88,21 @@ def add_block(
     values = np.concatenate([table.values for table in tables])
     valid = np.concatenate([table.valid for table in tables])
     observed = offsets[:-1]
-    first, seen = weights[:PARTS].astype(float), valid[observed].astype(float)
+    times, seen = weights.astype(float), valid[observed].astype(float)
     point, n = values[observed].sum(axis=0), seen.sum(axis=0)
+    alone = MeanSums(times @ values[observed], times @ seen)
     total.point[...] += point
     total.n[...] += n
-    total.items.sums[...] += first @ values[observed]
-    total.items.numbers[...] += first @ seen
+    total.items.sums[...] += alone.sums
+    total.items.numbers[...] += alone.numbers
     if not crossed:  # every draw has the raters that were observed
-        times = weights.astype(float)
-        total.both.sums[...] += times @ values[observed]
-        total.both.numbers[...] += times @ seen
+        total.both.sums[...] += alone.sums
+        total.both.numbers[...] += alone.numbers
         total.raters.sums[...] += point
         total.raters.numbers[...] += n
         return
     rows = np.stack([which for _, which in patterns], axis=1) + 1 + offsets[:-1]  # row 0 of a table: as observed
-    once = np.ones(first.shape, dtype=np.uint16)
+    once = np.ones(times[:PARTS].shape, dtype=np.uint16)
     add_weighted_sums(total.both, values, valid, rows, weights, alike)
     add_weighted_sums(total.raters, values, valid, rows[:PARTS], once, alike[:PARTS])
     for table, (drawings, which) in zip(tables, patterns, strict=True):

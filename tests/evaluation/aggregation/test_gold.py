@@ -178,3 +178,24 @@ def test_the_flag_reaches_the_run(folder):
     found = CliRunner().invoke(cli, ["evaluate", "run", *map(str, arguments)])
     assert found.exit_code == 0, found.output
     assert "Gold is the campaign's own" in " ".join(found.output.split())
+
+
+def test_gold_of_an_unknown_item_or_of_other_units_is_refused(folder):
+    stranger = decided(0, {0}, item_id="0" * 16)
+    write_records(folder.campaign_gold, [stranger])
+    with pytest.raises(IntegrityError, match=r"gold labels of item 0{16}: no such item"):
+        evaluate(folder, gold="campaign", **QUICK)
+    # an item whose labels do not count is not rated, but its gold must fit all the same
+    write_records(folder.labels, [one for one in LABELS if one.item_id != ITEMS[0].id])
+    record = decided(0, {0})
+    short = {name: getattr(record, name)[1:] for name in ("starts", "ends", "labels", "probability")}
+    write_records(folder.campaign_gold, [record.model_copy(update=short)])
+    with pytest.raises(IntegrityError, match=r"units .* do not match"):
+        evaluate(folder, gold="campaign", **QUICK)
+
+
+def test_gold_of_an_item_without_labels_that_count_is_used(folder):
+    write_records(folder.labels, [one for one in LABELS if one.item_id != ITEMS[0].id])
+    own = {(one.metric, one.item_id): one for one in evaluate(folder, gold="campaign", **QUICK).results if one.item_id}
+    assert own["token_f1@k", ITEMS[0].id].value is not None
+    assert own["spearman", ITEMS[0].id].reason == "no_labels"

@@ -1,28 +1,48 @@
 """Whole runs on a tiny model: rows, resuming, bytes, what is refused."""
 
-import json
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import heta
-from helpers.sample_records import make_item, make_labels
+from helpers.sample_records import make_labels
 from helpers.saved_model import save_tiny_model
 from heta.errors import ConfigError, InputError, UnknownName
 from heta_data.attribute import run_attributions
+from heta_data.compose import compose_item
 from heta_data.errors import IntegrityError
 from heta_data.jsonl import read_records, write_records
-from heta_data.records import AttributionRecord, Item, MetricResult
+from heta_data.records import AttributionRecord, Item, MetricResult, Rights, item_id
 from heta_data.workspace import Workspace
 from heta_evaluation.faithfulness.runner import Faithfulness, measure
 
-ITEMS = [make_item(number) for number in range(1, 4)]
+
+def short_item(number: int) -> Item:
+    """An item without worked examples: the tiny model's tokens are bytes."""
+    return compose_item(
+        source="sample",
+        source_id=f"row-{number}",
+        group=f"group-{number}",
+        split="test",
+        language="en",
+        evidence=f"Lamp number {number} on the pier is violet.",
+        distractor="Tea is warm.",
+        question="Which colour?",
+        answer="violet",
+        evidence_first=number % 2 == 0,
+        rights=[Rights(field="evidence", licence="CC-BY-4.0", source="test")],
+        examples="",
+    )
+
+
+ITEMS = [short_item(number) for number in range(1, 4)]
 QUICK: dict[str, Any] = {
     "metrics": ("soft_nc", "comprehensiveness", "lds"),
     "ablations": 8,
@@ -195,19 +215,23 @@ def test_an_attribution_that_changed_is_not_taken_for_the_one_that_was_measured(
         measure(workspace, loaded=model, **QUICK)
 
 
+def test_an_attribution_of_no_item_is_refused(workspace: Workspace, model: heta.LoadedModel) -> None:
+    write_records(workspace.items, ITEMS[:2])
+    with pytest.raises(IntegrityError, match=f"of item {ITEMS[2].id}: no such item in items.jsonl"):
+        measure(workspace, loaded=model, **QUICK)
+
+
 def test_an_item_that_fails_is_named_and_the_others_go_on(workspace: Workspace, model: heta.LoadedModel) -> None:
     long = ITEMS[1].model_dump(mode="json")
     long["prompt"] += " very" * 100
-    from heta_data.records import item_id
-
     broken = Item.model_validate({**long, "id": item_id(long)})
-    write_records(workspace.items, [ITEMS[0], broken])
+    write_records(workspace.items, [*ITEMS, broken])
     found = measure(workspace, loaded=model, **QUICK)
     assert {(failure.item, failure.row) for failure in found.failures} == {(broken.id, "sample:row-2")}
     assert len(found.failures) == 6
     assert "the window of tiny is 400" in found.failures[0].reason
     (mean,) = [one for one in found.results if (one.metric, one.variant, one.subject) == ("lds", "main", "random")]
-    assert mean.n == 1
+    assert mean.n == 3
 
 
 def test_other_models_records_are_no_rows_and_that_is_said(workspace: Workspace, tmp_path: Path) -> None:
@@ -249,27 +273,28 @@ def test_a_folder_without_items_says_what_to_do(tmp_path: Path, model: heta.Load
 
 
 def test_killed_in_the_middle_it_goes_on_and_ends_in_the_same_bytes(
-    workspace: Workspace, tmp_path: Path, tiny: Path
+    workspace: Workspace, tmp_path: Path, tiny: Path, model: heta.LoadedModel
 ) -> None:
     whole = Workspace(tmp_path / "whole")
     shutil.copytree(workspace.root, whole.root)
-
-    def command(folder: Path) -> list[str]:
-        metrics = [part for name in QUICK["metrics"] for part in ("--metrics", name)]
-        return [
-            *(sys.executable, "-m", "heta", "evaluate", "faithfulness", "-C", str(folder), "--model", str(tiny)),
-            *(*metrics, "--ablations", "16", "--draws", "20", "--resamples", "200", "--json"),
-        ]
-
-    process = subprocess.Popen(command(workspace.root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    metrics = [part for name in QUICK["metrics"] for part in ("--metrics", name)]
+    command = [
+        *(sys.executable, "-m", "heta", "evaluate", "faithfulness", "-C", str(workspace.root), "--model", str(tiny)),
+        *(*metrics, "--ablations", "8", "--resamples", "200"),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
+    # The last row's file comes with the end of the first item.
     while not list(workspace.faithfulness.rglob("random*.jsonl")) and process.poll() is None:
         assert time.monotonic() < deadline, "no value within five minutes"
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    there = sum(content.count(b"\n") for content in contents(workspace).values())
-    done = json.loads(subprocess.run(command(workspace.root), check=True, capture_output=True).stdout)
-    subprocess.run(command(whole.root), check=True, capture_output=True)
-    assert there > 0
-    assert done["done"] + done["skipped"] == 54
+    assert list(workspace.faithfulness.rglob("random*.jsonl"))
+    asked = {**QUICK, "model": str(tiny)}
+    resumed = measure(workspace, loaded=model, **asked)
+    measure(whole, loaded=model, **asked)
+    assert resumed.done + resumed.skipped == 54
+    assert resumed.skipped >= 18
     assert contents(workspace) == contents(whole)

@@ -1,21 +1,23 @@
 """The report: self-contained, parseable, complete, honest, and usable in a browser."""
 
+import base64
+import json
 import re
+import zlib
 from html.parser import HTMLParser
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from helpers.evaluation_folder import make_attributions, make_folder, make_items, make_labels
+from helpers.extra_results import add_extra_results
 from heta.cli import cli
-from heta.errors import InputError
+from heta.errors import InputError, MissingDependency
 from heta_data.errors import IntegrityError
+from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import read_records, write_records
-from heta_data.records import Item
+from heta_data.records import Item, MetricResult, TokenLabels
 from heta_evaluation.report import build_report
-from heta_evaluation.report.browser import heat_levels, item_cards
-from heta_evaluation.report.plots import _ticks
 from heta_evaluation.runner import evaluate
 from heta_evaluation.summary import banners
 
@@ -94,12 +96,20 @@ def test_it_reaches_for_nothing_outside_itself(page):
     assert ("meta", "http-equiv", "Content-Security-Policy") in found.attributes
 
 
-def test_every_item_and_method_is_there(folder, page):
-    for item in make_items(twins=True):
-        assert f'id="item-{item.id}"' in page
-        assert item.question in page
-    for name in ("careful", "hasty", "answer_match", "first_words", "longest_words", "all raters", "r0", "r2"):
-        assert page.count(f'<span class="name">{name}</span>') == 12
+def unpacked(page: str) -> dict:
+    """The index of the items that the page holds."""
+    packed = re.search(r'id="items-index">([^<]*)<', page).group(1)
+    return json.loads(zlib.decompress(base64.b64decode(packed)))
+
+
+def test_every_item_and_method_is_there(page):
+    found = unpacked(page)
+    assert [one["id"] for one in found["items"]] == [item.id for item in make_items(twins=True)]
+    assert [one["question"] for one in found["items"]] == [item.question for item in make_items(twins=True)]
+    names = [subject["label"] for subject in found["subjects"]]
+    assert names == ["careful", "hasty", "answer_match", "first_words", "longest_words"]
+    assert found["raters"] == ["r0", "r1", "r2"]
+    assert "12 items are not shown" in page.split("<noscript>")[1].split("</noscript>")[0]
 
 
 def test_names_are_escaped(page):
@@ -111,12 +121,23 @@ def test_simulated_labels_cannot_be_missed(page):
     found = outline(page)
     assert 'class="banners" role="alert"' in page
     assert "<title>SIMULATED LABELS" in page
-    assert len(found.captions) == 5
+    # held out, four metrics, and the best method against the others at least
+    assert len(found.captions) == page.count("<figure") >= 6
     assert all("SIMULATED LABELS" in caption for caption in found.captions)
-    # tables: verdict, answered items, comparisons, raters
+    # tables: verdict, beside the other raters, answered items, differences, raters, methods at least
     captions = re.findall(r'<p class="caption".*?</p>', page, flags=re.S)
-    assert len(captions) == 4
+    assert len(captions) == page.count("<table") >= 6
     assert all("SIMULATED LABELS" in caption for caption in captions)
+    assert all("Labels: simulated raters, blind arm." in caption for caption in captions)
+
+
+def test_the_only_script_that_may_run_is_the_pages_own(page):
+    import hashlib
+
+    script = re.search(r"<script>(.*?)</script>", page, flags=re.S).group(1)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page
+    assert len(re.findall("<script>", page)) == 1
 
 
 def test_human_labels_have_no_banner(tmp_path):
@@ -138,42 +159,20 @@ def test_each_kind_and_arm_has_its_banner():
     assert labels == ["JUDGED LABELS", "ASSISTED LABELS"]
 
 
-def test_right_to_left_items_run_right_to_left(folder, page):
-    hebrew = next(item for item in make_items(twins=True) if item.language == "he")
-    card = page[page.index(f'id="item-{hebrew.id}"') :]
-    card = card[: card.index("</article>")]
-    assert '<div class="text" dir="rtl" lang="he">' in card
-    heads = re.findall(r'translate\(([\d.]+) \d+\) rotate\(-60\)" lang="he">([^<]+)', card)
-    places = [float(x) for x, _ in heads]
-    assert places == sorted(places, reverse=True)  # the first word stands at the right
-
-
-def test_text_is_the_items_own(folder):
-    evaluation = evaluate(folder, kinds=("simulated",), draws=200)
-    for card, row in zip(item_cards(evaluation.table, {}), evaluation.table.rows, strict=True):
-        segments = row.item.spans("evidence", "distractor")
-        for passage, segment in zip(card.passages, segments, strict=True):
-            assert "".join(piece.text for piece in passage.pieces) == row.item.prompt[segment.start : segment.end]
-        numbers = [piece.unit for passage in card.passages for piece in passage.pieces if piece.unit is not None]
-        assert numbers == list(range(len(row.units)))
-        assert all(len(strip.levels) == len(row.units) for strip in card.strips)
-
-
-def test_levels_of_heat():
-    # shares of the largest size 4: 1, 1/2 (3.5 sevenths, up to 4), 1/4 (up to 2), 0, and -1/2 on the negative side
-    assert heat_levels(np.asarray([4.0, 2.0, 1.0, 0.0, -2.0])) == "7420d"
-    assert heat_levels(np.zeros(3)) == "000"
-    assert heat_levels(np.zeros(0)) == ""
-
-
-def test_ticks_span_all_values_and_zero():
-    assert _ticks([0.2, 0.55]) == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
-    assert _ticks([-0.15, 0.7]) == [-0.2, 0.0, 0.2, 0.4, 0.6, 0.8]
-    assert _ticks([]) == [0.0, 0.1]
-    for values in ([0.0], [-1.0, 1.0], [0.3], [-0.05]):
-        ticks = _ticks(values)
-        assert ticks[0] <= min(0, *values)
-        assert ticks[-1] >= max(0, *values)
+def test_sections_appear_with_their_records(folder, tmp_path):
+    workspace = make_folder(tmp_path / "full", items=make_items(twins=True))
+    evaluate(workspace, kinds=("simulated",), draws=100)
+    bare = build_report(workspace).read_text(encoding="utf-8")
+    add_extra_results(workspace)
+    full = build_report(workspace).read_text(encoding="utf-8")
+    outline(full)
+    for section in ("strata", "anchoring", "faithfulness"):
+        assert f'<section id="{section}"' in full
+        assert section == "strata" or f'<section id="{section}"' not in bare
+    assert 'id="plot-rank"' in full
+    assert "gwet ac1" in full
+    # The anchoring effect compares arms; no other figure comes from assisted labels.
+    assert "ASSISTED LABELS" not in full
 
 
 def test_the_same_folder_gives_the_same_page(folder, tmp_path):
@@ -199,6 +198,22 @@ def test_stale_results_are_refused(tmp_path):
     with pytest.raises(IntegrityError, match="run heta evaluate run again"):
         build_report(workspace)
     assert not workspace.report.exists()
+
+
+def test_agreement_of_other_labels_is_refused(tmp_path):
+    items = make_items()
+    workspace = make_folder(tmp_path, items=items)
+    evaluate(workspace, kinds=("simulated",), draws=100)
+    first = MetricResult(
+        metric="evaluation", subject="items", value=6.0, n=6, config={"inputs": inputs_fingerprint(items, (), ())}
+    )
+    write_records(tmp_path / "agreement.jsonl", [first])
+    with pytest.raises(IntegrityError, match="run heta evaluate agreement again"):
+        build_report(workspace)
+    labels = list(read_records(workspace.labels, TokenLabels))
+    right = {"inputs": inputs_fingerprint(items, labels, ())}
+    write_records(tmp_path / "agreement.jsonl", [first.model_copy(update={"config": right})])
+    build_report(workspace)
 
 
 def test_settings_that_the_run_did_not_have_are_said_in_one_line(tmp_path, caplog):
@@ -231,7 +246,7 @@ def test_a_report_needs_results(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_one_line(folder, tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(InputError, match="give another file with --out"):
+    with pytest.raises(InputError, match="give another place with --out"):
         build_report(folder, out=tmp_path / "file" / "report.html")
 
 
@@ -261,45 +276,26 @@ def test_the_command_writes_where_it_is_told(folder, tmp_path):
     assert (tmp_path / "r.html").stat().st_size > 10_000
 
 
-@pytest.mark.browser
-def test_rows_filters_and_keys_work_in_a_browser(folder, chromium):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=[*quiet, "--disable-component-update", "--disable-sync"]
-        )
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        problems: list[str] = []
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: problems.append(request.url) if request.url[:5] != "file:" else None)
-        page.goto(folder.report.resolve().as_uri())
+def test_tables_and_plots_by_command(folder, tmp_path):
+    pytest.importorskip("matplotlib")
+    words = ["evaluate", "report", "-C", str(folder.root), "--out", str(tmp_path / "r.html"), "--json"]
+    found = CliRunner().invoke(cli, [*words, "--tables", str(tmp_path / "t"), "--plots", str(tmp_path / "p")])
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.output) == {
+        "report": str(tmp_path / "r.html"), "tables": str(tmp_path / "t"), "plots": str(tmp_path / "p"),
+    }  # fmt: skip
+    assert {"verdict.csv", "verdict.tex", "verdict.md", "pairs.csv"} <= {
+        path.name for path in (tmp_path / "t").iterdir()
+    }
+    assert {"held-out.png", "held-out.svg", "held-out.pdf"} <= {path.name for path in (tmp_path / "p").iterdir()}
 
-        card = page.locator(".card").first
-        before = card.locator(".w").first.get_attribute("class")
-        card.locator(".names button", has_text="first_words").click()
-        assert card.locator(".w").first.get_attribute("class") == "w baseline l7" != before
-        assert card.locator('[aria-pressed="true"] .name').inner_text() == "first_words"
-        page.keyboard.press("ArrowDown")
-        page.keyboard.press("Enter")
-        assert card.locator('[aria-pressed="true"] .name').inner_text() == "longest_words"
 
-        assert page.locator("#shown").inner_text() == "12 of 12 items"
-        page.fill("#find", "brücke")
-        assert page.locator(".card:visible").count() == 2
-        page.fill("#find", "")
-        page.check("#only-answered")
-        assert page.locator("#shown").inner_text() == "8 of 12 items"
-        page.uncheck("#only-answered")
-        page.select_option("#order", "most")
-        order = page.eval_on_selector_all(".card", "cards => cards.map(card => Number(card.dataset.disagreement))")
-        assert order == sorted(order, reverse=True)
-        page.fill("#least", "100")
-        assert page.locator("#shown").inner_text() == f"{sum(one == 1 for one in order)} of 12 items"
+def test_plots_without_matplotlib_are_one_line(folder, tmp_path, monkeypatch):
+    import sys
 
-        for width in (1280, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-        browser.close()
-        assert problems == []
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    words = ["evaluate", "report", "-C", str(folder.root), "--out", str(tmp_path / "r.html"), "--plots", str(tmp_path)]
+    found = CliRunner().invoke(cli, words)
+    assert isinstance(found.exception, MissingDependency)
+    assert str(found.exception) == "--plots needs matplotlib: pip install 'heta-bench[plots]'"
+    assert not (tmp_path / "r.html").exists()

@@ -30,7 +30,7 @@ def test_drawing_words_covers_less_than_drawing_documents(pool):
     for name in ("token_f1@k", "average_precision", "difference in F1@k"):
         assert found[name]["words"] < 0.93
         assert found[name]["words"] < found[name]["documents"]
-        assert found[name]["documents"] > 0.9
+        assert found[name]["documents"] > 0.87
 
 
 def test_sign_flips_keep_their_level(pool):

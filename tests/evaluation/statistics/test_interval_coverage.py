@@ -94,7 +94,8 @@ def test_intervals_hold_the_truth_and_are_not_one_sided(raters):
     before, main, reference = found_by(plain[0], truth[0]), found_by(ours[0], truth[0]), found_by(ours[1], truth[1])
     # Plain percentiles of figures against a majority lie low: the estimate sits near their upper end.
     assert before.place > 0.7
-    assert main.inside >= before.inside
+    # plain ones hold the truth too seldom with 3 raters, too often with 5
+    assert abs(main.inside - 0.95) <= max(0.03, abs(before.inside - 0.95))
     # why it is not Efron's interval
     assert main.inside > found_by(corrected[0], truth[0]).inside
     for one in (main, reference):

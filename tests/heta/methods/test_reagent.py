@@ -79,10 +79,10 @@ def test_equals_the_loop_of_single_steps(policy: Any) -> None:
         ends += [(taken, enough) for _, taken, enough in runs]
     np.testing.assert_allclose(got.scores[prepared.positions], np.sum(rows, axis=0), atol=1e-6)
     assert got.scores.sum() == pytest.approx(len(lanes))
-    note = next(note for note in got.notes if "searches ended" in note)
+    note = next(note for note in got.notes if "searches" in note)
     taken = [count for count, _ in ends]
-    assert note.startswith(f"{sum(enough for _, enough in ends)} of {len(ends)} searches ended")
-    assert f"after {min(taken)} to {max(taken)} steps" in note
+    assert note.startswith(f"in {sum(enough for _, enough in ends)} of {len(ends)} searches the 4 most important")
+    assert f"{min(taken)} to {max(taken)} steps taken, at most 20" in note
 
 
 def test_against_a_foil_the_target_has_to_lead() -> None:
