@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from heta_data.records import MetricResult
-from heta_evaluation.alignment.quantities import Quantities, part_column
+from heta_evaluation.alignment.quantities import Column, Quantities, part_column
 from heta_evaluation.alignment.scoring import uses_labels
 from heta_evaluation.metrics.base import AlignmentMetric, Pooling
 from heta_evaluation.results import Writer
@@ -33,7 +33,9 @@ def _pooled(
         value = float(pooling.combine(*(draws.point[[number]] for number in numbers))[0])
         drawn = pooling.combine(*(draws.means[:, number] for number in numbers))
         if draws.interval(numbers[0]) is not None:
-            wider = float(draws.spread.stretch()[numbers[0]])  # all parts are of the same items and targets
+            # As far as for the mean over items: the parts of a ratio move together, and each alone moves further.
+            main = quantities.index[Column(metric.name, "main", subject)]
+            wider = float(draws.spread.stretch()[main])
             ends = shifted_intervals(drawn[:, None], there[:, None], np.asarray([value]), stretch=wider)[0]
     if ends is not None:
         ends = ends.within(*metric.range)
