@@ -10,6 +10,8 @@ from heta_evaluation.metrics.base import BoolArray, FloatArray, IntArray
 
 _DENSE = 2
 """Draws that must share one drawing of raters, on average, for dense products to pay."""
+_CHUNK = 256
+"""Draws whose sums are computed at once: so much memory is used again, and more of it would be asked for anew."""
 
 
 class MeanSums(NamedTuple):
@@ -54,6 +56,16 @@ def add_weighted_sums(
         own, factors = rows[draws[0]], weights[draws].astype(float)
         total.sums[draws] += factors @ values[own]
         total.numbers[draws] += (factors @ counted[own])[:, which]
+
+
+def add_plain_sums(total: MeanSums, values: FloatArray, valid: BoolArray, weights: FloatArray) -> None:
+    """Add the sum of `values [item, Q]` by `weights [D, item]`, and of `valid`, to `total`, in place."""
+    columns, which = distinct_columns(valid)
+    counted = valid[:, columns].astype(float)
+    for start in range(0, len(weights), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        total.sums[part] += weights[part] @ values
+        total.numbers[part] += (weights[part] @ counted)[:, which]
 
 
 def distinct_columns(valid: BoolArray) -> tuple[IntArray, IntArray]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from heta_evaluation.metrics.base import BoolArray, FloatArray
 from heta_evaluation.statistics.intervals import IntArray
-from heta_evaluation.statistics.products import MeanSums, add_weighted_sums, distinct_columns
+from heta_evaluation.statistics.products import MeanSums, add_plain_sums, add_weighted_sums, distinct_columns
 
 PARTS = 1000
 """Draws that are made once more with the raters alone drawn: enough for a standard deviation within 2 %."""
@@ -90,14 +90,11 @@ def add_block(
     observed = offsets[:-1]
     times, seen = weights.astype(float), valid[observed].astype(float)
     point, n = values[observed].sum(axis=0), seen.sum(axis=0)
-    alone = MeanSums(times @ values[observed], times @ seen)
     total.point[...] += point
     total.n[...] += n
-    total.items.sums[...] += alone.sums
-    total.items.numbers[...] += alone.numbers
+    add_plain_sums(total.items, values[observed], valid[observed], times)
     if not crossed:  # every draw has the raters that were observed
-        total.both.sums[...] += alone.sums
-        total.both.numbers[...] += alone.numbers
+        add_plain_sums(total.both, values[observed], valid[observed], times)
         total.raters.sums[...] += point
         total.raters.numbers[...] += n
         return
