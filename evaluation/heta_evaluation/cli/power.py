@@ -128,7 +128,11 @@ def _pilot(folder: Path, metric: str, kinds: tuple[str, ...], contrasts: str | N
 
 
 def _document(assumed: "Assumptions", plans: "list[Plan]", difference: float) -> dict[str, object]:
+    from heta_evaluation.summary import banners_of
+
+    found = banners_of((*assumed.kinds, *assumed.arms))
     return {
+        "banners": [f"{banner.label}: {banner.text}" for banner in found],
         "assumptions": {
             **asdict(assumed),
             "level": assumed.level._asdict(),
