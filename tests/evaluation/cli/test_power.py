@@ -122,3 +122,16 @@ def test_a_pilot_that_cannot_be_used_says_why(pilot, tmp_path):
     found = invoke("-C", tmp_path / "bare")
     assert isinstance(found.exception, InputError)
     assert "heta data attribute" in str(found.exception)
+
+
+@pytest.mark.parametrize("option", ["--difference", "--icc", "--per-document", "--item-sd", "--seconds", "--wage"])
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_what_is_no_finite_number_is_refused(option, number):
+    found = invoke("--items", 50, option, number)
+    assert found.exit_code == 2 and f"Invalid value for '{option}'" in found.output
+
+
+def test_more_raters_for_an_item_than_there_are_is_refused():
+    found = invoke("--raters", 3, "--raters", 5, "--overlap", 6)
+    assert found.exit_code == 2 and "--overlap: got 6" in found.output and "5 raters" in found.output
+    assert invoke("--raters", 3, "--raters", 5, "--overlap", 5).exit_code == 0
