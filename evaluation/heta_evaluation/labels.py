@@ -1,7 +1,7 @@
 """Which labels count: kinds and arms that were asked for, answered, latest round; everything left out is counted."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from heta.errors import InputError
@@ -131,6 +131,17 @@ def _newer(first: TokenLabels, second: TokenLabels) -> TokenLabels:
             "delete one of the two lines of labels.jsonl, or pull the campaign again"
         )
     return max(first, second, key=rank)
+
+
+def label_notes(items: Iterable[Item], selection: Selection, settings: EvaluateSettings) -> Iterator[str]:
+    """What a reader must know of the labels that count: kinds and arms that are not there, labels of one group."""
+    kinds, arms = kinds_and_arms(selection.used)
+    missing = [f"{kind} raters" for kind in settings.kinds if kind not in kinds]
+    missing += [f"arm {arm}" for arm in settings.arms if arm not in arms]
+    if missing:
+        yield f"Asked for as well, but without a label that counts: {', '.join(missing)}."
+    if len({item.group for item in items if selection.by_item[item.id]}) == 1:
+        yield "All labelled items are of one group (a document): figures of labels have no interval."
 
 
 def _nothing(found: Sequence[TokenLabels], settings: EvaluateSettings) -> str:

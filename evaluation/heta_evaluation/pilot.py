@@ -61,6 +61,8 @@ def assumptions_of_pilot(
         _seconds(selection),
         f"pilot of {int(draws.n[difference])} items and {len(quantities.table.raters)} raters, {names}",
         per_document=float(draws.n[difference] / draws.groups[difference]),
+        kinds=quantities.table.kinds,
+        arms=quantities.table.arms,
     )
 
 

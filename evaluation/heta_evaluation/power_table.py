@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from heta_evaluation.statistics.bootstrap import FEW_RATERS
 from heta_evaluation.statistics.planning import Assumptions, Plan
-from heta_evaluation.summary import number
+from heta_evaluation.summary import banners_of, number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +33,7 @@ def print_plans(
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
+    from rich.panel import Panel
     from rich.table import Table as RichTable
 
     out = console or Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
@@ -65,6 +66,8 @@ def print_plans(
         cells += [f"{campaign.answers:,}", f"{plan.hours:,.1f}"]
         cells += [f"{plan.cost:,.0f}" if plan.cost is not None else ""] if paid else []
         table.add_row(*cells, style=None if campaign.claims else "dim")
+    for banner in banners_of((*assumed.kinds, *assumed.arms)):
+        out.print(Panel(f"{banner.label}. {banner.text}", style="bold black on yellow"))
     out.print(table)
     for line in _notes(assumed, plans, given):
         out.print(line, markup=False)
@@ -81,9 +84,25 @@ def _notes(assumed: Assumptions, plans: Sequence[Plan], given: Sequence[str]) ->
     if plans[0].campaign.pairs > 1:
         said.append(f"{plans[0].campaign.pairs} pairs are judged together: their intervals all hold at once.")
     said.append(f"{number(assumed.seconds, 0)} s an answer.")
+    if _raters_decide(plans):
+        said.append(
+            "With as few raters more items do not narrow one method's interval: what is left is how much a further "
+            "rater would differ."
+        )
     if any(not plan.campaign.claims for plan in plans):
         said.append(
             f"Warning: with fewer than {FEW_RATERS} raters no method is said to beat another; power in brackets is "
             "what interval and test alone would say."
         )
     return said
+
+
+def _raters_decide(plans: Sequence[Plan]) -> bool:
+    """Whether a method's interval is wider with more items: then fewer degrees of freedom, the raters', decide."""
+    return any(
+        more.campaign.items > less.campaign.items
+        and more.figure > less.figure
+        and more.campaign.raters == less.campaign.raters
+        for more in plans
+        for less in plans
+    )

@@ -15,14 +15,14 @@ from heta_evaluation.aggregation.gold import choose_gold, keep_adjudicated, read
 from heta_evaluation.agreement.results import agreement_results
 from heta_evaluation.alignment.anchoring import anchoring_results, shown_method
 from heta_evaluation.alignment.comparisons import comparison_results
-from heta_evaluation.alignment.contrasts import families
+from heta_evaluation.alignment.contrasts import families, settling_notes
 from heta_evaluation.alignment.orders import order_results
 from heta_evaluation.alignment.pooled import pooled_results
 from heta_evaluation.alignment.projection import bias_results, measure_models
 from heta_evaluation.alignment.quantities import Quantities
 from heta_evaluation.alignment.results import alignment_results, item_results
 from heta_evaluation.alignment.table import Progress, Table, build_table
-from heta_evaluation.labels import select_labels
+from heta_evaluation.labels import label_notes, select_labels
 from heta_evaluation.ratings import collect_ratings
 from heta_evaluation.results import Writer, count_results
 from heta_evaluation.sealing import seal
@@ -147,9 +147,11 @@ def evaluate_records(inputs: Inputs, settings: EvaluateSettings, *, progress: Pr
         gold=gold.fixed,
         progress=_part(progress, 0),
     )
-    table = replace(table, notes=(*gold.notes, *table.notes))
+    said = label_notes(inputs.items, selection, settings)
     quantities = Quantities(table)
     compared = families(settings.contrasts, table.subjects, quantities.pairs)
+    limits = settling_notes(compared, table.design().n_groups, settings.draws)
+    table = replace(table, notes=(*gold.notes, *said, *table.notes, *limits))
     draws = quantities.bootstrap(settings.draws, settings.seed, _part(progress, 1))
     observed = [quantities.observed(row) for row in table.rows]
     writer = Writer(table, settings)

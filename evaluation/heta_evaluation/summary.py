@@ -43,16 +43,21 @@ _BANNERS = {
 }
 
 
+def banners_of(names: Iterable[str]) -> list[Banner]:
+    """The warnings for kinds and arms of labels by their names."""
+    found = set(names)
+    return [banner for name, banner in _BANNERS.items() if name in found]
+
+
 def banners(results: Iterable[MetricResult | GoldLabels]) -> list[Banner]:
     """A warning for each kind of label that is not a person's blind judgement; empty where all are."""
     # The anchoring effect compares arms: it is no figure that assisted labels entered unnoticed.
-    found = {
+    return banners_of(
         name
         for one in results
         if not (isinstance(one, MetricResult) and one.variant == ANCHORING)
         for name in (*one.kinds, *one.arms)
-    }
-    return [banner for name, banner in _BANNERS.items() if name in found]
+    )
 
 
 def short_names(subjects: Sequence[Subject]) -> dict[str, str]:

@@ -33,7 +33,7 @@ from heta_data.items import read_items, write_items
 from heta_data.jsonl import read_records
 from heta_data.records import AttributionRecord, GoldLabels, Item, MetricResult, Record, TokenLabels
 from heta_data.workspace import Workspace
-from heta_evaluation.report.build import write_report
+from heta_evaluation.report import build_report
 from heta_evaluation.runner import evaluate
 
 ITEMS = make_items()[:2]
@@ -135,7 +135,7 @@ def test_what_can_be_read_is_evaluated_or_refused(which: str, folder: Workspace,
                     for one in evaluation.results:
                         figures = [value for value in (one.value, one.low, one.high) if value is not None]
                         assert all(map(math.isfinite, figures))
-                write_report(folder, tmp_path / "report.html")
+                build_report(folder, out=tmp_path / "report.html")
             except HetaError as error:
                 assert str(error)
 
@@ -157,9 +157,9 @@ def test_a_figure_that_was_changed_after_the_run_is_not_shown(folder: Workspace,
     for found in others:
         folder.results.write_bytes(b"".join(found))
         with pytest.raises(HetaError, match=r"results.jsonl: is not as `heta evaluate run` wrote it; run it again"):
-            write_report(folder, tmp_path / "report.html")
+            build_report(folder, out=tmp_path / "report.html")
     folder.results.write_bytes(b"".join(lines))
-    assert write_report(folder, tmp_path / "report.html").exists()
+    assert build_report(folder, out=tmp_path / "report.html").exists()
 
 
 # What is imported.

@@ -86,7 +86,15 @@ def test_no_flow_from_any_scored_token_is_an_error() -> None:
 def test_layers_of_different_width_cannot_be_chained(monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = prepare(tiny_model(), PROMPT, TARGET)
     length = prepared.base.length
-    uneven = [AttentionLayer(torch.ones(h, length), lambda h=h: torch.eye(length).repeat(h, 1, 1)) for h in (2, 3)]
+    uneven = [
+        AttentionLayer(
+            torch.ones(h, length),
+            lambda h=h: torch.eye(length).repeat(h, 1, 1),
+            torch.zeros(h, length, 1),
+            torch.nn.Identity(),
+        )
+        for h in (2, 3)
+    ]
     monkeypatch.setattr("heta.transition.attention_layers", lambda *_: nullcontext(uneven))
     with pytest.raises(IncompatibleModel, match="layers of 2, 3 heads"):
         prepared.transition()

@@ -8,7 +8,7 @@ from pathlib import Path
 from heta.errors import InputError
 from heta_data.attribution_files import attribution_files
 from heta_data.errors import IntegrityError, Misaligned, RecordError
-from heta_data.importing.attributions import to_record
+from heta_data.importing.attributions import UNSCORED, to_record
 from heta_data.importing.scored import Items, Misalignment, Origin, Scored
 from heta_data.importing.writing import replace_files
 from heta_data.items import read_items
@@ -73,7 +73,10 @@ def import_attributions(
     items = read_items(workspace.items)
     records, problems, odd = _align(found, origin, items)
     if problems and not skip_misaligned:
-        raise Misaligned("nothing was imported; --skip-misaligned imports the other records", list(map(str, problems)))
+        advice = "nothing was imported; --skip-misaligned imports the other records"
+        if origin.format != "inseq" and any(problem.found.startswith(UNSCORED) for problem in problems):
+            advice += ", --sparse gives words without a row the score 0"
+        raise Misaligned(advice, list(map(str, problems)))
     if not records:
         raise InputError(
             f"{found[0].where if found else origin.source}: no record is left to import; nothing was written"

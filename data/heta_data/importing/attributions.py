@@ -14,6 +14,9 @@ from heta_data.record_base import content_hash
 from heta_data.records import AttributionRecord, Item
 from heta_data.snapping import other_encoding
 
+UNSCORED = "there is none of it"
+"""How the problem of a word without a score begins."""
+
 
 @dataclass(frozen=True)
 class _Placed:
@@ -197,4 +200,4 @@ def _bare_words(scored: Scored, item: Item, method: str, missing: Sequence[Span]
     word = missing[0]
     more = f" and of {len(missing) - 1} more words" if len(missing) > 1 else ""
     what = f"word {item.prompt[word.start : word.end]!r} [{word.start}, {word.end})"
-    return Misalignment(scored.where, _name(item), method, what, "a score", f"there is none of it{more}")
+    return Misalignment(scored.where, _name(item), method, what, "a score", f"{UNSCORED}{more}")

@@ -18,6 +18,7 @@ from heta_evaluation.metrics.base import AgreementMetric, FloatArray, Grid, Metr
 from heta_evaluation.ratings import Ratings
 from heta_evaluation.statistics.bootstrap import group_weights, rater_weights
 from heta_evaluation.statistics.intervals import ENTRIES, IntArray, Interval, shifted_intervals
+from heta_evaluation.statistics.spread import effective, few_groups
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,11 @@ class ItemDraws:
 
     def estimate(self, figure: Figure) -> Estimate:
         """The figure with its interval over groups of items; none with one group."""
-        return summarised(self.grid(figure), figure, self.weights.shape[1] > 1)
+        return self.summarised(self.grid(figure), figure)
+
+    def summarised(self, found: Grid, figure: Figure) -> Estimate:
+        """The first row of `found [D + 1, 1]` as the value, the others as its draws."""
+        return summarised(found, figure, self.groups, self.weights.shape[1])
 
 
 def item_draws(ratings: Ratings, draws: int, seed: int) -> ItemDraws:
@@ -71,12 +76,18 @@ def item_draws(ratings: Ratings, draws: int, seed: int) -> ItemDraws:
     return ItemDraws(np.asarray(design.groups, dtype=np.int64), weights)
 
 
-def summarised(found: Grid, figure: Figure, intervals: bool) -> Estimate:
-    """The first row of `found [D + 1, 1]` as the value, the others as its draws."""
+def summarised(found: Grid, figure: Figure, groups: IntArray, n_groups: int) -> Estimate:
+    """The first row of `found [D + 1, 1]` as the value, the others as its draws; no interval with one group.
+
+    The interval is as wide as the groups of the items that the figure has to do with ask (`few_groups`).
+    """
     value, valid = found.at(0, 0), found.valid[1:]
     ends = None
-    if value.value is not None and intervals:
-        ends = shifted_intervals(found.values[1:], valid, np.asarray([value.value]))[0]
+    if value.value is not None and n_groups > 1:
+        live = (figure.features != 0).any(axis=1)
+        sizes = np.bincount(groups, weights=live.astype(float), minlength=n_groups).astype(float)
+        wider = few_groups(effective(sizes[:, None]))
+        ends = shifted_intervals(found.values[1:], valid, np.asarray([value.value]), stretch=wider)[0]
     ends = ends.within(*figure.metric.range) if ends else None
     return Estimate(value, ends, int((~valid).sum()), figure.n)
 
@@ -92,12 +103,12 @@ def pair_estimates(table: PairTable, metric: PooledPairMetric, drawn: ItemDraws)
         figure = Figure(metric, counts, metric.compute)
         cells = drawn.grid(figure)
         sums, number, known = sums + cells.values, number + cells.valid, True
-        found[pair] = summarised(cells, figure, drawn.weights.shape[1] > 1)
+        found[pair] = drawn.summarised(cells, figure)
     absent = "no_variation" if known else "no_pairs"
     means = grid(sums / np.maximum(number, 1.0), (number == 0, absent))
     everywhere = np.zeros((table.n_items, 1))
     everywhere[table.items] = 1.0
-    return found, summarised(means, Figure(metric, everywhere, metric.compute), drawn.weights.shape[1] > 1)
+    return found, drawn.summarised(means, Figure(metric, everywhere, metric.compute))
 
 
 def crossed_sums(ratings: Ratings, table: PairTable, metrics: Sequence[Metric], draws: int, seed: int) -> FloatArray:
@@ -152,7 +163,8 @@ def crossed_estimates(
     metrics = [figure.metric for figure in figures]
     sums = crossed_sums(ratings, table, metrics, draws, seed)
     found, place = [], 6
-    intervals = ratings.design().n_groups > 1
+    design = ratings.design()
+    groups = np.asarray(design.groups, dtype=np.int64)
     for figure in figures:
         observed = figure.reduce(figure.features.sum(axis=0, keepdims=True))
         if isinstance(figure.metric, AgreementMetric):
@@ -160,5 +172,5 @@ def crossed_estimates(
         else:
             drawn, place = mean(sums[:, place : place + 2]), place + 2
         both = Grid(np.concatenate([observed.values, drawn.values]), np.concatenate([observed.reasons, drawn.reasons]))
-        found.append(summarised(both, figure, intervals))
+        found.append(summarised(both, figure, groups, design.n_groups))
     return found

@@ -27,10 +27,10 @@ from heta_evaluation.agreement.figures import (
 from heta_evaluation.agreement.pairs import PAIRWISE_F1, PairMetric, PooledPairMetric
 from heta_evaluation.agreement.results import RATERS
 from heta_evaluation.alignment.table import Progress
-from heta_evaluation.labels import select_labels
+from heta_evaluation.labels import label_notes, select_labels
 from heta_evaluation.metrics.base import AgreementMetric, FloatArray, Grid, Value
 from heta_evaluation.ratings import Ratings, collect_ratings
-from heta_evaluation.results import EVALUATION
+from heta_evaluation.results import EVALUATION, INTERVAL
 from heta_evaluation.runner import read_labelled
 from heta_evaluation.settings import EvaluateSettings
 from heta_evaluation.statistics.bootstrap import FEW_RATERS
@@ -91,7 +91,7 @@ def study_records(
         mine = (one for one in labels if one.campaign_hash.startswith(settings.campaign or ""))
         if any(one.arm == arm and one.kind in settings.kinds and one.answered for one in mine):
             parts.append(_Part(collect_ratings(items, select_labels(items, labels, own)), f"arm={arm}", settings))
-    notes = tuple(_notes(ratings, selection.left_out))
+    notes = (*label_notes(items, selection, settings), *_notes(ratings, selection.left_out))
     config = {
         "inputs": inputs_fingerprint(items, labels, ()),
         "notes": list(notes),
@@ -220,7 +220,7 @@ class _Part:
         if found.interval is None:
             return {"interval": "none", "raters": count, **note}
         return {
-            "interval": "95 % percentile less bias",
+            "interval": f"95 % {INTERVAL}",
             "drawn": drawn,
             "bias": found.interval.bias,
             "draws": self.settings.draws,

@@ -1,11 +1,14 @@
 """Which comparisons are primary: those declared in `[evaluate] contrasts`, or all pairs where none is declared."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 from heta.errors import ConfigError, suggest
 from heta_evaluation.alignment.subjects import Subject
+from heta_evaluation.statistics.comparisons import LEVEL
+from heta_evaluation.statistics.tests import smallest_p
 
 FamilyName = Literal["all pairs", "primary", "exploratory"]
 
@@ -44,6 +47,23 @@ def families(
     rest = tuple(number for number in range(len(pairs)) if number not in primary)
     found = (Family("primary", tuple(primary)), Family("exploratory", rest))
     return found if rest else found[:1]
+
+
+def settling_notes(found: Sequence[Family], groups: int, draws: int) -> Iterator[str]:
+    """A note on each family in which the test can settle nothing, whatever the data: its smallest p is too large."""
+    least = smallest_p(groups, draws)
+    for family in found if groups > 1 else ():
+        pairs = len(family.pairs)
+        if least * pairs < LEVEL:
+            continue
+        enough = ceil(pairs / LEVEL)
+        drawn = draws < enough and smallest_p(groups, enough) * pairs < LEVEL
+        more = f"take --draws {enough} at least" if drawn else "label items of more groups (documents)"
+        declare = ", or declare fewer contrasts beforehand" if pairs > 1 else ""
+        yield (
+            f"No difference can be settled ({family.name}): with {draws} draws and {groups} groups of items the test's "
+            f"p is {least:.2g} at least, and {min(1.0, least * pairs):.2g} over {pairs} pair(s); {more}{declare}."
+        )
 
 
 def _subject(contrast: str, name: str, subjects: Sequence[Subject]) -> int:

@@ -1,10 +1,11 @@
 """`heta evaluate power`."""
 
 import json
+import math
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +16,19 @@ if TYPE_CHECKING:
     from heta_evaluation.statistics.planning import Assumptions, Plan
 
 _METRICS = ("token_f1@k", "average_precision", "spearman")
-_DEVIATION = click.FloatRange(min=0)
+
+
+class _Finite(click.FloatRange):
+    """A range without `nan`, which is below no bound and above none, and without infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
+
+
+_DEVIATION = _Finite(min=0)
 
 
 @click.command()
@@ -45,19 +58,19 @@ _DEVIATION = click.FloatRange(min=0)
 @click.option("--arms", type=click.IntRange(1, 2), default=1, show_default=True, help="Arms that are labelled.")
 @click.option(
     "--difference",
-    type=click.FloatRange(0, 2, min_open=True),
+    type=_Finite(0, 2, min_open=True),
     default=0.05,
     show_default=True,
     help="True difference of two methods.",
 )
 @click.option("--pairs", type=click.IntRange(1), default=1, show_default=True, help="Pairs that are judged together.")
-@click.option("--per-document", type=click.FloatRange(min=1), help="Items of a document (default: 1, or the pilot's).")
-@click.option("--icc", type=click.FloatRange(0, 1), help="Correlation of two items of a document (default: 0).")
+@click.option("--per-document", type=_Finite(min=1), help="Items of a document (default: 1, or the pilot's).")
+@click.option("--icc", type=_Finite(0, 1), help="Correlation of two items of a document (default: 0).")
 @click.option("--item-sd", type=_DEVIATION, help="SD of the difference between items.")
 @click.option("--rater-sd", type=_DEVIATION, help="SD of the difference between raters.")
 @click.option("--residual-sd", type=_DEVIATION, help="SD of the difference between raters of one item, beyond that.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="A rater's seconds for an item.")
-@click.option("--wage", type=click.FloatRange(min=0), help="Of an hour, in any currency.")
+@click.option("--seconds", type=_Finite(min=0, min_open=True), help="A rater's seconds for an item.")
+@click.option("--wage", type=_Finite(min=0), help="Of an hour, in any currency.")
 @click.option("--kinds", multiple=True, type=click.Choice(["human", "simulated", "judge"]), help="As in evaluate run.")
 @click.option("--contrasts", metavar="'A vs B'", help="Which two methods of the pilot (default: the best two).")
 @json_option
@@ -102,6 +115,8 @@ def power(
         if per_document is not None or icc is not None:
             raise click.UsageError("--per-document and --icc are known from the pilot: leave them out with -C")
         assumed = _pilot(folder, metric, kinds, contrasts)
+    if overlap is not None and overlap > max(raters):
+        raise click.UsageError(f"--overlap: got {overlap}, and no arm has more than {max(raters)} raters (--raters)")
     given = {"item": item_sd, "rater": rater_sd, "residual": residual_sd}
     own = {key: value for key, value in given.items() if value is not None}
     assumed = replace(assumed, difference=assumed.difference._replace(**own), seconds=seconds or assumed.seconds)
@@ -128,7 +143,11 @@ def _pilot(folder: Path, metric: str, kinds: tuple[str, ...], contrasts: str | N
 
 
 def _document(assumed: "Assumptions", plans: "list[Plan]", difference: float) -> dict[str, object]:
+    from heta_evaluation.summary import banners_of
+
+    found = banners_of((*assumed.kinds, *assumed.arms))
     return {
+        "banners": [f"{banner.label}: {banner.text}" for banner in found],
         "assumptions": {
             **asdict(assumed),
             "level": assumed.level._asdict(),

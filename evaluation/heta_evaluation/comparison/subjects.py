@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from heta.errors import InputError, suggest
+from heta.methods.base import METHODS
 
 
 def method_of(subject: str) -> str:
@@ -14,13 +15,17 @@ def method_of(subject: str) -> str:
 def resolve(given: str, subjects: Sequence[str]) -> str:
     """The subject that a name or the beginning of one means: a subject, then a method, then prefixes.
 
+    A method's name is never taken for the beginning of another's: `heta` is not `heta_fast`.
+
     Raises:
-        InputError: nothing begins so, or several subjects do; the message lists them.
+        InputError: a method without results; nothing begins so, or several subjects do; the message lists them.
     """
     name = given.strip()
     if name in subjects:
         return name
     named = [subject for subject in subjects if method_of(subject) == name]
+    if not named and name in METHODS:
+        raise InputError(f"method {name!r} was not evaluated; there are: {', '.join(subjects)}")
     found = named or [subject for subject in subjects if name and subject.startswith(name)]
     if len(found) == 1:
         return found[0]

@@ -31,7 +31,8 @@ class Price(BaseModel):
 class JudgeSettings(BaseModel):
     """Who is asked, what, how often, and what it may cost."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # NaN is below no bound: as a limit it would limit nothing.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     model: str = Field(min_length=1)
     """As the endpoint calls it."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from heta_data.records import MetricResult
 from heta_evaluation.report.material import Material, heading, stratum
 from heta_evaluation.report.rows import count
-from heta_evaluation.report.sheets import Cell, Heading, Sheet, SheetRow, headings
+from heta_evaluation.report.sheets import Cell, Heading, Origin, Sheet, SheetRow, headings
 from heta_evaluation.results import COUNTS
 
 AGREEMENT = ("krippendorff_alpha", "positive_agreement", "raw_agreement", "prevalence")
@@ -13,7 +13,10 @@ AGREEMENT = ("krippendorff_alpha", "positive_agreement", "raw_agreement", "preva
 
 def agreement_sheet(material: Material) -> Sheet | None:
     """Agreement over all items and, where agreement.jsonl is there, by part of the items and by arm."""
-    records = [*material.agreement, *(one for metric in AGREEMENT for one in material.index.of(metric, "main"))]
+    origin = _other_origin(material)
+    of_run = (one for metric in AGREEMENT for one in material.index.of(metric, "main"))
+    # Figures of other labels are never beside each other in one row.
+    records = [*material.agreement, *(() if origin else of_run)]
     by_row: dict[tuple[str, str], dict[str, MetricResult]] = {}
     for one in records:
         if one.item_id is None and one.metric not in COUNTS and _of_all(one, material):
@@ -34,7 +37,14 @@ def agreement_sheet(material: Material) -> Sheet | None:
         "Agreement of the raters with each other, with 95 % interval over groups of items.",
         headings("Over", *(Heading(heading(metric), metric) for metric in metrics), Heading("Items", "items")),
         tuple(rows),
+        origin=origin,
     )
+
+
+def _other_origin(material: Material) -> Origin | None:
+    """Whose labels agreement.jsonl counted, where the run counted others: its flags are its own."""
+    found = Origin.of(material.agreement)
+    return found if found.kinds and found != Origin.of(material.figures) else None
 
 
 def _agreement_first(metrics: Iterable[str]) -> list[str]:
@@ -84,6 +94,7 @@ def rater_pair_sheet(material: Material) -> Sheet | None:
             Heading("Items", "items"),
         ),
         rows,
+        origin=_other_origin(material),
     )
 
 
@@ -122,6 +133,7 @@ def rater_sheet(raters: Sequence[Mapping[str, Cell]], material: Material) -> She
         headings("Rater", *columns[: len(facts) - 1], *(_heading(metric, variant) for metric, variant in keys)),
         rows,
         "" if _WITH_OTHERS in keys else "With others: F1 over all pairs with another rater of the same item, pooled.",
+        Origin.of((*material.figures, *material.agreement)) if keys and _other_origin(material) else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from heta_data.records import MetricResult
 from heta_evaluation.alignment.strata import DIMENSIONS
+from heta_evaluation.metrics import METRICS
 from heta_evaluation.results import ResultIndex
 from heta_evaluation.summary import COLUMNS, Line, short_names, title
 
@@ -56,6 +57,11 @@ def about(metric: str) -> str:
     """What a metric says, as a sentence; empty where nothing is registered."""
     said = title(metric)
     return "" if said == metric else f"{said[0].upper()}{said[1:]}."
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a registered metric is the better the lower it is."""
+    return metric in METRICS and METRICS.get(metric).direction == "lower"
 
 
 @dataclass(frozen=True)

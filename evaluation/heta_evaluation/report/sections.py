@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from heta_data.records import MetricResult
 from heta_evaluation.alignment.quantities import answered_by
-from heta_evaluation.report.material import Material, about, heading, ordered
+from heta_evaluation.report.material import Material, about, heading, lower_is_better, ordered
 from heta_evaluation.report.paired import paired
 from heta_evaluation.report.rows import count, method_rows
 from heta_evaluation.report.sheets import (
@@ -46,10 +46,11 @@ def verdict_sheet(material: Material) -> Sheet:
         ]
 
     reference = index.get(MAIN, HUMAN_REFERENCE, "held_out")
+    faith = f", faithfulness ({_faithful_items(material)})" if faithful else ""
     sheet = Sheet(
         "verdict",
         "Verdict",
-        f"Alignment of each method with raters{', faithfulness' if faithful else ''} and cost: mean over items with "
+        f"Alignment of each method with raters{faith} and cost: mean over items with "
         "95 % interval. Baselines stand below the methods. Of crowd: share of the other raters’ F1@k that the method "
         "reaches against one rater at a time.",
         headings(
@@ -81,6 +82,13 @@ def verdict_sheet(material: Material) -> Sheet:
 def _faithful(material: Material) -> list[str]:
     """Metrics of faithfulness that have main figures."""
     return ordered(one.metric for one in material.faithfulness if one.variant == "main" and one.subject != "items")
+
+
+def _faithful_items(material: Material) -> str:
+    """Over how many items faithfulness was measured: often fewer than alignment, because it runs the model."""
+    counts = {one.n for one in material.faithfulness if one.variant == "main" and one.subject != "items" and one.n}
+    least, most = min(counts, default=0), max(counts, default=0)
+    return f"over {most} item{'' if most == 1 else 's'}" if least == most else f"over {least} to {most} items"
 
 
 def _main_faithfulness(material: Material) -> list[str]:
@@ -263,13 +271,17 @@ def faithfulness_sheet(material: Material) -> Sheet | None:
         cells: tuple[Cell, ...] = tuple(material.faith.get(metric, subject) for metric in metrics)
         if any(cells):
             rows.append(SheetRow(("raters’ labels" if subject == "labels" else subject, *cells), "baseline"))
-    hint = " ".join(f"{heading(metric)}: {said}" for metric in metrics if (said := about(metric)))
+    hint = " ".join(
+        f"{heading(metric)}: {said}{' Lower is better.' if lower_is_better(metric) else ''}"
+        for metric in metrics
+        if (said := about(metric))
+    )
     columns = (Heading(heading(metric), metric) for metric in metrics)
     return Sheet(
         "faithfulness",
         "Faithfulness",
-        "How well each method’s scores describe what the model does when words are taken away; mean over items with "
-        "95 % interval.",
+        "How well each method’s scores describe what the model does when words are taken away; mean "
+        f"{_faithful_items(material)} with 95 % interval.",
         headings("Method", *columns),
         tuple(rows),
         hint,

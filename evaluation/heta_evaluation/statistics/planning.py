@@ -29,6 +29,9 @@ class Assumptions:
     per_document: float = 1.0
     """Items of a document; see `Campaign`."""
     icc: float = 0.0
+    kinds: tuple[str, ...] = ("human",)
+    """Kinds of the raters behind it."""
+    arms: tuple[str, ...] = ("blind",)
 
 
 PUBLIC = "250 questions x 6 of 300 raters of a public set (fair-rationales), ranked by rules that read no model"

@@ -20,8 +20,8 @@ def sign_flip_test(differences: FloatArray, *, draws: int, seed: int) -> FloatAr
         `[test]`, p-values; `(1 + as far or further) / (1 + draws)` where signs are drawn, so never 0.
     """
     n = len(differences)
+    exact = _exact(n, draws)
     observed = np.abs(differences.sum(axis=0)) - 1e-12 * np.maximum(np.abs(differences).sum(axis=0), 1e-300)
-    exact = n < 63 and 2**n <= draws
     total = 2**n if exact else draws
     rng = np.random.default_rng(seed)
     further = np.zeros(differences.shape[1])
@@ -34,6 +34,16 @@ def sign_flip_test(differences: FloatArray, *, draws: int, seed: int) -> FloatAr
             bits = rng.integers(0, 2, size=(count, n))
         further += (np.abs((2.0 * bits - 1.0) @ differences) >= observed).sum(axis=0)
     return np.asarray(further / total if exact else (further + 1) / (total + 1))
+
+
+def smallest_p(groups: int, draws: int) -> float:
+    """The smallest p-value that `sign_flip_test` can give: 2 / 2^groups where it is exact, else 1 / (1 + draws)."""
+    return min(1.0, 2.0 / 2**groups) if _exact(groups, draws) else 1.0 / (draws + 1)
+
+
+def _exact(groups: int, draws: int) -> bool:
+    """Whether all sign vectors are gone through."""
+    return groups < 63 and 2**groups <= draws
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -20,6 +20,7 @@ from heta_evaluation.labels import select_labels
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.ratings import collect_ratings
 from heta_evaluation.results import ResultIndex
+from heta_evaluation.runner import evaluate
 from heta_evaluation.settings import EvaluateSettings
 
 ITEMS = make_items()
@@ -86,6 +87,28 @@ def test_new_raters_make_intervals_wider_and_need_five(study):
     assert found.get("krippendorff_alpha", "raters", NEW_RATERS) is None
     assert any("no claim about new raters" in note for note in few.notes)
     assert "no claim about new raters" in found.get("krippendorff_alpha", "raters").config["note"]
+
+
+def test_agreement_and_an_evaluation_say_the_same(tmp_path):
+    # documents of two items, so that few groups widen the intervals: by sqrt(G / (G - 1)) t(G - 1) / 1.96
+    items = [item.model_copy(update={"group": f"document {number // 2}"}) for number, item in enumerate(ITEMS)]
+    workspace = make_folder(tmp_path, items=items, labels=make_labels(items, raters=6))
+    run = ResultIndex(evaluate(workspace, kinds=("simulated",), draws=200).results)
+    own = ResultIndex(study_agreement(workspace, kinds=("simulated",), draws=200).results)
+    for metric in ("krippendorff_alpha", "raw_agreement", "positive_agreement", "prevalence"):
+        expected, found = run.get(metric, "raters"), own.get(metric, "raters")
+        assert found.value == pytest.approx(expected.value)
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+        assert found.config["interval"] == expected.config["interval"]
+
+
+def test_what_was_asked_for_and_is_not_there_is_told():
+    asked = EvaluateSettings(kinds=("simulated", "human"), arms=("blind", "assisted"), draws=100)
+    told = study_records(ITEMS, SIX, asked).notes
+    assert "Asked for as well, but without a label that counts: human raters, arm assisted." in told
+    one = [item.model_copy(update={"group": "the document"}) for item in ITEMS]
+    assert any("of one group" in note for note in study_records(one, make_labels(one), QUICK).notes)
+    assert not study_records(ITEMS, SIX, QUICK).notes
 
 
 def test_raters_drawn_once_each_are_the_raters_as_they_are(monkeypatch, study):

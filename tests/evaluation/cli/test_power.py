@@ -79,6 +79,24 @@ def test_a_pilot_says_how_much_figures_vary(pilot):
     assert "poor" in other["assumptions"]["source"]
 
 
+def test_a_pilot_of_scripts_is_never_taken_for_people(tmp_path):
+    items = many_items(1)
+    records = [make_attribution(item, "good", needed_in(item) + 0.5) for item in items]
+    scripted = [one.model_copy(update={"kind": "simulated"}) for one in many_labels(items, 3)]
+    make_folder(tmp_path, items=items, labels=scripted, attributions=records)
+    arguments = ("-C", tmp_path, "--kinds", "simulated", "--items", 50)
+    assert "SIMULATED LABELS" in invoke(*arguments).output
+    document = plans(*arguments)
+    assert document["banners"][0].startswith("SIMULATED LABELS")
+    assert document["assumptions"]["kinds"] == ["simulated"]
+    assert plans("--items", 50)["banners"] == []
+
+
+def test_wider_intervals_with_more_items_are_explained():
+    assert "more items do not narrow" in " ".join(invoke("--raters", 3).output.split())
+    assert "more items do not narrow" not in " ".join(invoke("--raters", 8).output.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -104,3 +122,16 @@ def test_a_pilot_that_cannot_be_used_says_why(pilot, tmp_path):
     found = invoke("-C", tmp_path / "bare")
     assert isinstance(found.exception, InputError)
     assert "heta data attribute" in str(found.exception)
+
+
+@pytest.mark.parametrize("option", ["--difference", "--icc", "--per-document", "--item-sd", "--seconds", "--wage"])
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_what_is_no_finite_number_is_refused(option, number):
+    found = invoke("--items", 50, option, number)
+    assert found.exit_code == 2 and f"Invalid value for '{option}'" in found.output
+
+
+def test_more_raters_for_an_item_than_there_are_is_refused():
+    found = invoke("--raters", 3, "--raters", 5, "--overlap", 6)
+    assert found.exit_code == 2 and "--overlap: got 6" in found.output and "5 raters" in found.output
+    assert invoke("--raters", 3, "--raters", 5, "--overlap", 5).exit_code == 0

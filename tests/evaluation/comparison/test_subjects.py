@@ -55,6 +55,11 @@ def test_none_lists_what_there_is(given):
         resolve(given, SUBJECTS)
 
 
+def test_a_method_is_not_taken_for_another_whose_name_begins_so():
+    with pytest.raises(InputError, match=r"method 'heta' was not evaluated; there are: heta_fast on gemma"):
+        resolve("heta", SUBJECTS[1:])
+
+
 def test_short_names_are_unique():
     names = shortest((*SUBJECTS, "kl on smollm2 [99999999]"))
     assert len(set(names.values())) == len(names)

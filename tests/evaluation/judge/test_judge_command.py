@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from pydantic import ValidationError
 
 from helpers.asks import ask_folder
 from helpers.campaigns import text_item
@@ -15,6 +16,7 @@ from heta_data.jsonl import read_records
 from heta_data.records import TokenLabels
 from heta_data.workspace import Workspace
 from heta_evaluation.cli.judge import judge as judge_command
+from heta_evaluation.judge.settings import JudgeSettings
 
 KEY = "sk-planted-secret-of-a-judge"
 TOML = """
@@ -163,3 +165,10 @@ def test_a_rubric_that_cannot_be_used(
     with pytest.raises(ConfigError, match=message) as raised:
         heta(folder, "run", "--dry-run")
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["max_cost", "temperature", "timeout", "requests_per_minute", "patience"])
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_setting_that_is_no_finite_number_is_refused(name, number):
+    with pytest.raises(ValidationError, match=name):
+        JudgeSettings.model_validate({"model": "m", "prices": {"m": {"input": 1, "output": 1}}, name: number})

@@ -17,7 +17,10 @@ from heta_data.errors import IntegrityError
 from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import Item, MetricResult, TokenLabels
+from heta_evaluation.agreement.study import study_agreement
 from heta_evaluation.report import build_report
+from heta_evaluation.report.agreement import agreement_sheet, rater_pair_sheet, rater_sheet
+from heta_evaluation.report.build import read_report
 from heta_evaluation.runner import evaluate
 from heta_evaluation.summary import banners
 
@@ -214,6 +217,24 @@ def test_agreement_of_other_labels_is_refused(tmp_path):
     right = {"inputs": inputs_fingerprint(items, labels, ())}
     write_records(tmp_path / "agreement.jsonl", [first.model_copy(update={"config": right})])
     build_report(workspace)
+
+
+def test_agreement_of_simulated_raters_beside_people_names_them(tmp_path):
+    items = make_items()
+    scripted = [label.model_copy(update={"rater": f"script-{label.rater}"}) for label in make_labels(items)]
+    workspace = make_folder(tmp_path, items=items, labels=[*make_labels(items, kind="human"), *scripted])
+    evaluate(workspace, draws=100)
+    study_agreement(workspace, kinds=("simulated",), draws=100)
+    report = read_report(workspace)
+    for sheet in (agreement_sheet(report.material), rater_pair_sheet(report.material)):
+        assert (sheet.origin.kinds, sheet.origin.alarm) == (("simulated",), "SIMULATED LABELS")
+    study_agreement(workspace, kinds=("simulated", "human"), draws=100)
+    report = read_report(workspace)
+    facts = [one.cells() for one in report.raters]
+    for sheet in (agreement_sheet(report.material), rater_sheet(facts, report.material)):
+        assert sheet.origin.kinds == ("human", "simulated") and "SIMULATED" in sheet.origin.alarm
+    study_agreement(workspace, draws=100)
+    assert agreement_sheet(read_report(workspace).material).origin is None
 
 
 def test_settings_that_the_run_did_not_have_are_said_in_one_line(tmp_path, caplog):

@@ -172,6 +172,16 @@ def test_controls_without_a_line_are_rows_of_faithfulness():
     )
     assert [row.cells[0] for row in found.rows] == ["a", "raters’ labels"]
     assert found.origin.kinds == ("simulated",)
+    assert "mean over 9 items" in found.caption
+
+
+def test_over_how_many_items_faithfulness_was_measured_and_what_is_better_is_told():
+    few = [record(A, 0.4, metric="sufficiency", n=1), record(B, 0.3, metric="comprehensiveness", n=1)]
+    found = sections.faithfulness_sheet(material(faithfulness=few))
+    assert "mean over 1 item with" in found.caption
+    assert found.hint.count("Lower is better.") == 1
+    more = [*few, record(A, 0.2, metric="tau_loo", n=20)]
+    assert "faithfulness (over 1 to 20 items)" in sections.verdict_sheet(material(faithfulness=more)).caption
 
 
 def test_agreement_by_part_and_by_rater():
