@@ -1,4 +1,4 @@
-"""A seal on results.jsonl: a figure that was changed after the run is not shown as one of the run."""
+"""A seal on files of results: a figure that was changed after the run is not shown as one of the run."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,6 +10,10 @@ from heta_data.records import MetricResult
 
 SEAL = "seal"
 """Where it stands in the `config` of the first record."""
+
+
+_COMMANDS = {"agreement.jsonl": "heta evaluate agreement", "faithfulness.jsonl": "heta evaluate faithfulness"}
+"""File -> what writes it; any other is `heta evaluate run`'s."""
 
 
 def seal(results: Sequence[MetricResult]) -> tuple[MetricResult, ...]:
@@ -40,7 +44,8 @@ def check_seal(path: Path) -> None:
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
     if expected is None or expected != digest.hexdigest()[:16]:
-        raise IntegrityError(f"{path}: is not as `heta evaluate run` wrote it; run it again")
+        command = _COMMANDS.get(path.name, "heta evaluate run")
+        raise IntegrityError(f"{path}: is not as `{command}` wrote it; run it again")
 
 
 def _hash(results: Sequence[MetricResult]) -> str:

@@ -68,11 +68,11 @@ def add_extra_results(workspace: Workspace) -> None:
         for variant, shift in (("main", 0.0), ("source=river", -0.06), ("source=market", 0.04))
         for metric, value in (("krippendorff_alpha", 0.5 + shift), ("gwet_ac1", 0.8 + shift))
     ]
-    write_records(workspace.root / "agreement.jsonl", agreement)
+    write_records(workspace.root / "agreement.jsonl", seal(agreement))
     faithful = [
         _record(metric, subject, float(rng.uniform(0.1, 0.7)), 0.06, kinds=(), arms=())
         for subject in (*methods, "random", "human labels")
         for metric in FAITHFUL
     ]
     faithful.append(MetricResult(metric="soft_nc", subject="answer_match", value=None, reason="not_computed", n=0))
-    write_records(workspace.root / "faithfulness.jsonl", faithful)
+    write_records(workspace.root / "faithfulness.jsonl", seal(faithful))

@@ -32,6 +32,7 @@ from heta_evaluation.metrics.base import AgreementMetric, FloatArray, Grid, Valu
 from heta_evaluation.ratings import Ratings, collect_ratings
 from heta_evaluation.results import EVALUATION, INTERVAL
 from heta_evaluation.runner import read_labelled
+from heta_evaluation.sealing import seal
 from heta_evaluation.settings import EvaluateSettings
 from heta_evaluation.statistics.bootstrap import FEW_RATERS
 
@@ -68,7 +69,7 @@ def study_agreement(
     items, labels = read_labelled(workspace)
     with workspace.lock():
         study = study_records(items, labels, settings, progress=progress)
-        write_records(workspace.agreement, study.results)
+        write_records(workspace.agreement, seal(study.results))
     return study
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heta_data.records import Item, MetricResult, content_hash
+from heta_data.records import Item, MetricResult
 from heta_evaluation.alignment.subjects import RANDOM
 from heta_evaluation.faithfulness.run import ModelMetric, Run
-from heta_evaluation.faithfulness.subjects import Source
+from heta_evaluation.faithfulness.subjects import Source, items_digest
 from heta_evaluation.metrics.base import BoolArray, FloatArray
 from heta_evaluation.results import INTERVAL
 from heta_evaluation.statistics.bootstrap import Cells, Design, Draws, crossed_bootstrap
@@ -126,7 +126,8 @@ def _first(run: Run, notes: Sequence[str]) -> MetricResult:
         value=float(len(run.items)),
         n=len(run.items),
         config={
-            "inputs": content_hash([item.fingerprint() for item in run.items]),
+            "inputs": items_digest(run.items),
+            "labels": next((source.digest for source in run.sources if source.labels is not None), None),
             "model": {"name": identity.name, "revision": identity.revision, "tokenizer": identity.tokenizer},
             "settings": run.settings.model_dump(mode="json"),
             "notes": list(notes),

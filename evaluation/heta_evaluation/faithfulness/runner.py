@@ -23,7 +23,7 @@ from heta_evaluation.faithfulness.settings import FaithfulnessSettings
 from heta_evaluation.faithfulness.subjects import find_sources
 from heta_evaluation.labels import Selection, select_labels
 from heta_evaluation.metrics import METRICS
-from heta_evaluation.settings import EvaluateSettings
+from heta_evaluation.sealing import seal
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,10 @@ def measure(
         run = Run(loaded, items, found.sources, metrics, settings, Store(folder), pairs)
         run.go(progress)
         notes = (*found.notes, *said, *_scope_note(settings))
-        results = summary_results(run, notes)
+        results = seal(summary_results(run, notes))
         write_records(workspace.faithfulness_summary, results)
     return Faithfulness(
-        results=tuple(results),
+        results=results,
         subjects=tuple(source.subject for source in found.sources),
         metrics=tuple(metrics),
         notes=notes,
@@ -165,10 +165,9 @@ def _labels(
     """The labels that count, and why there are none where there are none."""
     if not workspace.labels.exists():
         return None, ["There are no labels, and so no row of them."]
-    which = EvaluateSettings(kinds=settings.kinds, arms=settings.arms, campaign=settings.campaign)
     labels = list(read_records(workspace.labels, TokenLabels))
     try:
-        return select_labels(everything, labels, which), []
+        return select_labels(everything, labels, settings.which_labels), []
     except InputError as error:
         return None, [f"There is no row of labels: {error}"]
 

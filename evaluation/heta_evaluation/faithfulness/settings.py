@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from heta_data.records import Arm, RaterKind, content_hash
+from heta_evaluation.settings import EvaluateSettings
 
 Scope = Literal["context", "prompt"]
 HardMask = Literal["zero", "sequence_mean", "vocabulary_mean", "unk", "pad"]
@@ -62,6 +63,11 @@ class FaithfulnessSettings(BaseModel):
     """Arms behind the row of labels."""
     campaign: str | None = Field(default=None, min_length=1)
     """Only labels of the campaign whose hash begins so."""
+
+    @property
+    def which_labels(self) -> EvaluateSettings:
+        """Which labels stand behind the row of labels."""
+        return EvaluateSettings(kinds=self.kinds, arms=self.arms, campaign=self.campaign)
 
     @field_validator("kinds", "arms")
     @classmethod

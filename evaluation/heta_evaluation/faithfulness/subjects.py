@@ -32,6 +32,8 @@ class Source:
     model: heta.LoadedModel | None = None
     """The model it runs on, where that is not the one that is asked."""
     labels: Mapping[str, Sequence[TokenLabels]] | None = None
+    digest: str | None = None
+    """Of the labels; None where it has none."""
     kinds: tuple[RaterKind, ...] = ()
     arms: tuple[Arm, ...] = ()
 
@@ -184,14 +186,25 @@ def _on_random_weights(source: Source, shuffled: heta.LoadedModel | None) -> Sou
     return Source(twin, f"{source.file}-random-weights", method=source.method, model=shuffled)
 
 
+def items_digest(items: Sequence[Item]) -> str:
+    """Content hash of what is asked about: tells whether a summary is of the items that are there now."""
+    return content_hash([item.fingerprint() for item in items])
+
+
+def labels_digest(selection: Selection) -> str:
+    """Content hash of the labels behind the row of labels."""
+    return content_hash([record.fingerprint() for record in selection.used], 8)
+
+
 def _labels(items: Sequence[Item], selection: Selection) -> Source:
     used = {item.id: selection.by_item.get(item.id, ()) for item in items}
     flat = [record for records in used.values() for record in records]
-    digest = content_hash([record.fingerprint() for record in selection.used], 8)
+    digest = labels_digest(selection)
     return Source(
         Subject(HUMAN_LABELS, HUMAN_LABELS, baseline=True),
         f"{HUMAN_LABELS}-{digest}",
         labels=used,
+        digest=digest,
         kinds=tuple(sorted({record.kind for record in flat})),
         arms=tuple(sorted({record.arm for record in flat})),
     )

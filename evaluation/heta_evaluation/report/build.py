@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from heta.errors import InputError
 from heta_data.errors import IntegrityError
-from heta_data.inputs import inputs_fingerprint
 from heta_data.options import folder_flag
 from heta_data.records import MetricResult
 from heta_data.workspace import Workspace
@@ -40,6 +39,7 @@ from heta_evaluation.report.sections import (
     subject_sheet,
     verdict_sheet,
 )
+from heta_evaluation.report.stale import check_extras
 from heta_evaluation.report.strata import further_figures, main_strata, strata_sheets, view_sheet
 from heta_evaluation.report.svg import WIDE, draw
 from heta_evaluation.report.verdicts import judge_sheets, opinion_sheets
@@ -112,7 +112,7 @@ def assemble(results: Sequence[MetricResult], inputs: Inputs, extras: Extras = N
             "results.jsonl was computed from other items, labels or attributions than are there now: "
             "run heta evaluate run again"
         )
-    _check_agreement(extras, inputs)
+    check_extras(extras, inputs)
     try:
         settings = EvaluateSettings.model_validate(evaluation.config["settings"])
     except (KeyError, ValidationError):
@@ -132,16 +132,6 @@ def assemble(results: Sequence[MetricResult], inputs: Inputs, extras: Extras = N
         settings,
         extras,
     )
-
-
-def _check_agreement(extras: Extras, inputs: Inputs) -> None:
-    """Refuse figures of agreement that belong to other items or labels, where they say what they belong to."""
-    first = next((one for one in extras.agreement if one.metric == EVALUATION and "inputs" in one.config), None)
-    if first is not None and first.config["inputs"] != inputs_fingerprint(inputs.items, inputs.labels, ()):
-        raise IntegrityError(
-            "agreement.jsonl was computed from other items or labels than are there now: "
-            "run heta evaluate agreement again, or delete it"
-        )
 
 
 def render_page(report: Report, *, name: str) -> str:

@@ -14,6 +14,7 @@ from heta_data.opinions import Opinion
 from heta_data.records import MetricResult
 from heta_data.workspace import Workspace
 from heta_evaluation.judge.report import JudgeReport, judge_settings, read_report
+from heta_evaluation.sealing import check_seal
 from heta_evaluation.summary import MAIN
 
 # How `write_records` begins the line of a single item's figure. A line that begins otherwise is read in full.
@@ -71,13 +72,14 @@ def read_extras(workspace: Workspace) -> Extras:
     """What other commands have found, over all items; nothing of a file that is not there.
 
     Raises:
-        RecordError: a line cannot be read.
+        RecordError: a line cannot be read. IntegrityError: a file is not as its command wrote it.
     """
 
     def over_items(name: str) -> tuple[MetricResult, ...]:
         path = workspace.root / name
         if not path.exists():
             return ()
+        check_seal(path)
         return tuple(one for one in read_records(path, MetricResult) if one.item_id is None)
 
     opinions = tuple(read_records(workspace.opinions, Opinion)) if workspace.opinions.exists() else ()

@@ -18,7 +18,8 @@ ITEMS = [make_item(number) for number in range(1, 5)]
 
 
 def source(name: str, kinds: tuple[str, ...] = ()) -> Any:
-    return SimpleNamespace(subject=Subject(name, name), file=name, kinds=kinds, arms=("blind",) if kinds else ())
+    arms = ("blind",) if kinds else ()
+    return SimpleNamespace(subject=Subject(name, name), file=name, kinds=kinds, arms=arms, labels=None, digest=None)
 
 
 def run(values: dict[str, list[float | None]], errors: float = 0.2) -> Any:

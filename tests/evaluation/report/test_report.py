@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 import zlib
 from html.parser import HTMLParser
 
@@ -17,11 +18,17 @@ from heta_data.errors import IntegrityError
 from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import Item, MetricResult, TokenLabels
+from heta_data.workspace import Workspace
 from heta_evaluation.agreement.study import study_agreement
+from heta_evaluation.faithfulness.settings import FaithfulnessSettings
+from heta_evaluation.faithfulness.subjects import items_digest, labels_digest
+from heta_evaluation.labels import select_labels
 from heta_evaluation.report import build_report
 from heta_evaluation.report.agreement import agreement_sheet, rater_pair_sheet, rater_sheet
 from heta_evaluation.report.build import read_report
 from heta_evaluation.runner import evaluate
+from heta_evaluation.sealing import seal
+from heta_evaluation.settings import EvaluateSettings
 from heta_evaluation.summary import banners
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -210,13 +217,54 @@ def test_agreement_of_other_labels_is_refused(tmp_path):
     first = MetricResult(
         metric="evaluation", subject="items", value=6.0, n=6, config={"inputs": inputs_fingerprint(items, (), ())}
     )
-    write_records(tmp_path / "agreement.jsonl", [first])
+    write_records(tmp_path / "agreement.jsonl", seal([first]))
     with pytest.raises(IntegrityError, match="run heta evaluate agreement again"):
         build_report(workspace)
     labels = list(read_records(workspace.labels, TokenLabels))
     right = {"inputs": inputs_fingerprint(items, labels, ())}
-    write_records(tmp_path / "agreement.jsonl", [first.model_copy(update={"config": right})])
+    write_records(tmp_path / "agreement.jsonl", seal([first.model_copy(update={"config": right})]))
     build_report(workspace)
+
+
+@pytest.mark.parametrize("name", ["results", "agreement", "faithfulness"])
+def test_figures_that_were_changed_by_hand_are_refused(folder, tmp_path, name):
+    copy = Workspace(shutil.copytree(folder.root, tmp_path / "copy"))
+    add_extra_results(copy)
+    build_report(copy)
+    path = copy.root / f"{name}.jsonl"
+    changed = re.sub(rb'"value":0\.\d+', b'"value":0.99', path.read_bytes())
+    assert changed != path.read_bytes()
+    path.write_bytes(changed)
+    command = {"results": "run"}.get(name, name)
+    with pytest.raises(IntegrityError, match=rf"{name}.jsonl: is not as `heta evaluate {command}` wrote it"):
+        build_report(copy)
+    path.write_bytes(b"")
+    with pytest.raises(IntegrityError, match=rf"{name}.jsonl: is not as"):
+        build_report(copy)
+
+
+def test_faithfulness_of_other_items_or_labels_is_refused(tmp_path):
+    items = make_items()
+    workspace = make_folder(tmp_path, items=items)
+    evaluate(workspace, kinds=("simulated",), draws=100)
+    labels = list(read_records(workspace.labels, TokenLabels))
+    which = EvaluateSettings(kinds=("simulated",))
+    config = {
+        "inputs": items_digest(items[:2]),
+        "labels": labels_digest(select_labels(items, labels, which)),
+        "settings": FaithfulnessSettings(kinds=("simulated",)).model_dump(mode="json"),
+    }
+
+    def written(**changes):
+        first = MetricResult(metric="faithfulness", subject="items", value=2.0, n=2, config={**config, **changes})
+        write_records(workspace.faithfulness_summary, seal([first]))
+        return workspace
+
+    build_report(written())
+    build_report(written(labels=None))  # no row of labels
+    for changes in ({"inputs": "deadbeefdeadbeef"}, {"labels": "deadbeef"}):
+        with pytest.raises(IntegrityError, match="run heta evaluate faithfulness again, or delete it"):
+            build_report(written(**changes))
 
 
 def test_agreement_of_simulated_raters_beside_people_names_them(tmp_path):
