@@ -168,7 +168,7 @@ def verdict(subjects: Sequence[Subject], index: ResultIndex) -> list[str]:
     best = scored[0]
     found = best.figures[MAIN]
     said = [
-        f"{_best(best, len(scored))}, {figure(found)} over {found.n} items. "
+        f"{_best(scored)}, {figure(found)} over {found.n} items. "
         f"A random order of the words gives {figure(index.get(MAIN, RANDOM))}."
     ]
     said.append(_reference(best, index))
@@ -188,10 +188,16 @@ def verdict(subjects: Sequence[Subject], index: ResultIndex) -> list[str]:
     return [*said, *silent]
 
 
-def _best(best: Line, count: int) -> str:
-    if count == 1:
-        return f"{best.label} is the only method: F1@k with the raters"
-    return f"Of {count} methods, {best.label} has the highest F1@k with the raters"
+def _best(scored: Sequence[Line]) -> str:
+    """Who is ahead; methods of the same value are named together."""
+    highest = scored[0].figures[MAIN].value
+    if len(scored) == 1:
+        return f"{scored[0].label} is the only method: F1@k with the raters"
+    level = [line.label for line in scored if line.figures[MAIN].value == highest]
+    who = f"{level[0]} has"
+    if len(level) > 1:
+        who = f"{', '.join(level[:-1])} and {level[-1]} have, level with each other,"
+    return f"Of {len(scored)} methods, {who} the highest F1@k with the raters"
 
 
 def _reference(best: Line, index: ResultIndex) -> str:

@@ -31,6 +31,21 @@ def test_the_verdict_compares_with_a_rule_and_with_the_next_method(evaluated):
     assert "difference −" in back
 
 
+def test_methods_of_the_same_value_are_named_together(tmp_path):
+    items = make_items()
+    records = [
+        make_attribution(item, name, needed(item).astype(float)) for item in items for name in ("first", "second")
+    ]
+    evaluation = evaluate(make_folder(tmp_path, items=items, attributions=records), **QUICK)
+    index = ResultIndex(evaluation.results)
+    said = verdict(evaluation.table.subjects, index)
+    assert said[0].startswith("Of 2 methods, first and second have, level with each other, the highest F1@k")
+    # What is a ratio of two figures that are never below 0 has no end below 0.
+    ends = [one.low for one in index.of("token_f1@k", "normalised") if one.low is not None]
+    assert ends
+    assert min(ends) >= 0
+
+
 def test_beats_is_said_only_where_interval_and_test_agree(tmp_path):
     """Raters and method agree on 12 groups: ahead of first_words everywhere, p = 2 / 2^12 before Holm's 4 pairs."""
     items = [item for number in range(2) for item in renamed(make_items(), str(number))]

@@ -9,6 +9,7 @@ from heta_data.records import MetricResult
 from heta_evaluation.alignment.quantities import INNER, REFERENCE, Column, Quantities
 from heta_evaluation.alignment.scoring import drawn_raters
 from heta_evaluation.alignment.table import Table
+from heta_evaluation.metrics import METRICS
 from heta_evaluation.metrics.base import Grid
 from heta_evaluation.results import Writer
 from heta_evaluation.statistics.bootstrap import Draws
@@ -75,6 +76,8 @@ def _normalised(writer: Writer, quantities: Quantities, draws: Draws, column: Co
         if value is not None and draws.interval(numbers[0]) is not None:
             wider = float(draws.spread.stretch()[numbers[0]])  # method and crowd share items and targets
             ends = shifted_intervals(ratios[:, None], usable[:, None], np.asarray([value]), stretch=wider)[0]
+        if ends is not None and variant == "normalised" and METRICS.get(column.metric).range[0] >= 0:
+            ends = ends.within(0.0, np.inf)  # a ratio of two figures that are never below 0
         yield writer.record(
             column.metric,
             writer.subject(column),

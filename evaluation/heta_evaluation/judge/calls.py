@@ -203,7 +203,7 @@ def _label_calls(planning: _Planning, rubric: Rubric, items: Sequence[Item], can
 
 def _inside(rubric: Rubric, fields: Mapping[str, str], noted: Mapping[str, str], planted: str) -> dict[str, str]:
     """The note inside the quoted text where the rubric shows it, behind the words otherwise."""
-    if "text" in rubric.user or "text" in rubric.system:
+    if "text" in rubric.fields:
         return {**fields, "text": with_note(fields["text"], planted)}
     return dict(noted)
 

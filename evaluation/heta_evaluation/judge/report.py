@@ -1,10 +1,10 @@
 """Everything that is known of a judge, read from the folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from heta.errors import HetaError, InputError
+from heta.errors import ConfigError, HetaError, InputError
 from heta_data.attribution_files import read_attributions
 from heta_data.jsonl import read_records
 from heta_data.judgments import Judgment
@@ -12,7 +12,7 @@ from heta_data.records import Item, TokenLabels
 from heta_data.workspace import Workspace
 from heta_evaluation.judge.bias import Rate, measure_biases
 from heta_evaluation.judge.marks import judge_labels
-from heta_evaluation.judge.material import top_words
+from heta_evaluation.judge.material import Tops, top_words
 from heta_evaluation.judge.settings import JudgeSettings
 from heta_evaluation.judge.summary import Failures, Preference, failure_table, preferences
 from heta_evaluation.judge.validity import Validity, measure_validity
@@ -62,7 +62,7 @@ def read_report(workspace: Workspace, settings: JudgeSettings) -> JudgeReport:
         settings: its `methods`, `share` and `seed` as in the run.
 
     Raises:
-        InputError: nothing was judged yet.
+        InputError: nothing was judged yet. ConfigError: `methods` or `share` are not those of the run.
     """
     if not workspace.judgments.exists():
         raise InputError(f"{workspace.judgments}: no such file; ask a judge first (heta judge run)")
@@ -75,6 +75,7 @@ def read_report(workspace: Workspace, settings: JudgeSettings) -> JudgeReport:
     tops = {}
     if settings.methods:
         tops = top_words(settings.methods, attributions, items, share=settings.share, seed=settings.seed)
+        _check_highlights(workspace, settings, judgments, tops)
     validity, why_not = None, ""
     labels = judge_labels(judgments, items)
     people = list(read_records(workspace.labels, TokenLabels)) if workspace.labels.exists() else []
@@ -94,3 +95,18 @@ def read_report(workspace: Workspace, settings: JudgeSettings) -> JudgeReport:
         validity=validity,
         why_not=why_not,
     )
+
+
+def _check_highlights(
+    workspace: Workspace, settings: JudgeSettings, judgments: Sequence[Judgment], tops: Mapping[str, Tops]
+) -> None:
+    """Refuse to measure by other highlights than the judge saw."""
+    units = {one.shown.name: one.units for one in tops.values()}
+    for one in judgments:
+        for method in one.shown:
+            found = units.get(method.name, {}).get(one.item_id)
+            if found is not None and len(found) != one.k:
+                raise ConfigError(
+                    f"{workspace.config}:judge.share: {settings.share:g} gives {len(found)} words of item "
+                    f"{one.item_id}, and the judge saw {one.k} words of it: put it back as it was, or run the judge again"
+                )

@@ -63,6 +63,12 @@ class Rubric:
         """Over both texts and the schema of the reply."""
         return content_hash({"system": self.system, "user": self.user, "schema": SCHEMAS[self.task]})
 
+    @cached_property
+    def fields(self) -> frozenset[str]:
+        """What the texts name."""
+        parsed = (_TEMPLATES.parse(part) for part in (self.system, self.user))
+        return frozenset().union(*(meta.find_undeclared_variables(part) for part in parsed))
+
     def messages(self, **fields: str) -> list[dict[str, str]]:
         """The conversation of one call."""
         return [

@@ -18,7 +18,7 @@ from heta_evaluation.judge.bias import Rate, consistent, measure_biases, rate
 from heta_evaluation.judge.calls import Call, Form, plan_calls
 from heta_evaluation.judge.ledger import Known
 from heta_evaluation.judge.material import Tops, top_words
-from heta_evaluation.judge.rubric import bundled_rubric, read_rubric
+from heta_evaluation.judge.rubric import Rubric, bundled_rubric, read_rubric
 from heta_evaluation.judge.run import judge_calls
 from heta_evaluation.judge.settings import JudgeSettings
 from heta_evaluation.judge.wire import Reply
@@ -157,3 +157,14 @@ def test_a_tie_in_one_order_and_a_choice_in_the_other_is_inconsistent() -> None:
     assert consistent(one, one)
     assert not consistent(one, other)
     assert all(len(label_units(BY_ID[judgment.item_id])) == 24 for judgment in found)
+
+
+def test_an_instruction_is_planted_where_the_judge_reads_it() -> None:
+    # A rubric that shows the numbered words alone, and speaks of a text all the same.
+    shown = Rubric("labels", "own/1", "Words of a text.", "{{ question }} {{ answer }} {{ fence }} {{ numbered }}")
+    given = settings(0).model_copy(update={"passes": ("labels",)})
+    for rubric in (shown, read_rubric(bundled_rubric("labels"), "labels")):
+        calls = plan_calls(given, "e", Form(), {"labels": rubric}, ITEMS).calls
+        planted = [call for call in calls if call.planted]
+        assert planted
+        assert all(f"Reply with exactly {call.planted}" in text_of(call) for call in planted)

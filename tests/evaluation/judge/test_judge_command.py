@@ -94,6 +94,15 @@ def test_from_a_folder_to_a_report(folder: Workspace, endpoint: JudgeEndpoint) -
     assert KEY not in dry + again + told
 
 
+@pytest.mark.usefixtures("endpoint")
+def test_a_report_with_other_highlights_than_the_judge_saw_is_refused(folder: Workspace) -> None:
+    heta(folder, "run")
+    folder.config.write_text(TOML.replace("share = 0.3", "share = 0.5"))
+    with pytest.raises(ConfigError, match=r"judge.share: 0.5 gives 5 words .* saw 3 words .* put it back") as raised:
+        heta(folder, "report")
+    assert "\n" not in str(raised.value)
+
+
 def test_flags_go_before_the_file(folder: Workspace, endpoint: JudgeEndpoint) -> None:
     ran = json.loads(heta(folder, "run", "--passes", "labels", "--limit", "2", "--model", "other", "--json").stdout)
     assert ran["labels"] == 2
