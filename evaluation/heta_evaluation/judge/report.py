@@ -108,5 +108,6 @@ def _check_highlights(
             if found is not None and len(found) != one.k:
                 raise ConfigError(
                     f"{workspace.config}:judge.share: {settings.share:g} gives {len(found)} words of item "
-                    f"{one.item_id}, and the judge saw {one.k} words of it: put it back as it was, or run the judge again"
+                    f"{one.item_id}, and the judge saw {one.k} words of it: put it back as it was, or run the judge "
+                    "again"
                 )
