@@ -51,6 +51,7 @@ def measure(
     limit: int | None = None,
     progress: Progress | None = None,
     loaded: heta.LoadedModel | None = None,
+    narrowed: Sequence[ModelMetric] | None = None,
     **overrides: object | None,
 ) -> Faithfulness:
     """Measure a folder: values of items into `faithfulness/<model>/`, the summary into `faithfulness.jsonl`.
@@ -63,6 +64,7 @@ def measure(
         limit: only the first items.
         progress: called with (rows times metrics of items dealt with, all of them), first with (0, n).
         loaded: a model in memory; None loads the one that the settings name.
+        narrowed: metrics with fewer variants, each in place of the registered one of its name; None for none.
         overrides: fields of `FaithfulnessSettings` over `[faithfulness]` of heta.toml; None leaves a field as it is.
 
     Raises:
@@ -73,7 +75,8 @@ def measure(
         FolderBusy: another process writes here.
     """
     settings = workspace.settings("faithfulness", FaithfulnessSettings, overrides)
-    metrics = chosen_metrics(settings)
+    fewer = {metric.name: metric for metric in narrowed or ()}
+    metrics = [fewer.get(metric.name, metric) for metric in chosen_metrics(settings)]
     everything = read_items(workspace.items)
     _check_items(everything)
     items = everything[:limit]

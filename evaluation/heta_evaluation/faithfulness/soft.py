@@ -13,6 +13,8 @@ target's tokens and over the draws before it enters a quotient; a mean of clippe
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -117,12 +119,14 @@ def _variant(retention: float) -> str:
     return f"pi={retention:.1f}"
 
 
-def _at_equal_retention(case: Case, *, sufficient: bool) -> Estimates:
+def _at_equal_retention(case: Case, *, sufficient: bool, retentions: Sequence[float] = RETENTIONS) -> Estimates:
     """The same at each retention, and the mean height of the curve over it (its area by the trapezoid over its width).
 
-    Comprehensiveness at retention pi keeps a share pi too, of what matters least.
+    Comprehensiveness at retention pi keeps a share pi too, of what matters least. The curve's height only where it is
+    measured at all of `RETENTIONS`.
     """
-    variants = ("main", *map(_variant, RETENTIONS))
+    whole_curve = tuple(retentions) == RETENTIONS
+    variants = (*(("main",) if whole_curve else ()), *map(_variant, retentions))
     if case.scores.min() == case.scores.max():
         return without_value(variants, "constant_scores")
     whole = _whole_effect(case)
@@ -130,16 +134,34 @@ def _at_equal_retention(case: Case, *, sufficient: bool) -> Estimates:
         return without_value(variants, "no_effect")
     ranked = case.scores if sufficient else -case.scores
     draws = case.settings.pi_draws
-    distances = np.stack([_distances(case, rank_retention(ranked, pi), draws) for pi in RETENTIONS])
+    distances = np.stack([_distances(case, rank_retention(ranked, pi), draws) for pi in retentions])
     found: Estimates = {}
-    for pi, row in zip(RETENTIONS, distances, strict=True):
+    for pi, row in zip(retentions, distances, strict=True):
         mean, error = _mean(row)
         value = max(0.0, whole - mean) / whole if sufficient else mean / whole
         found[_variant(pi)] = Estimate(value, None, error / whole)
-    heights = np.asarray([found[_variant(pi)].value for pi in RETENTIONS])
+    if not whole_curve:
+        return found
+    heights = np.asarray([found[_variant(pi)].value for pi in retentions])
     # One draw uses the same random numbers at every retention, so areas of single draws are what is independent.
     _, error = _mean(_area(distances / whole))
     return {"main": Estimate(float(_area(heights)), None, error), **found}
+
+
+def at_retentions(name: str, retentions: Sequence[float]) -> FaithfulnessMetric:
+    """`soft_nc_pi` or `soft_ns_pi` at some of `RETENTIONS` alone: the same variants and values, without the area.
+
+    Raises:
+        ValueError: a retention that the metric does not have.
+    """
+    metric = {one.name: one for one in (SOFT_NC_PI, SOFT_NS_PI)}[name]
+    if lost := set(retentions) - set(RETENTIONS):
+        raise ValueError(f"retention {min(lost)} is none of {RETENTIONS}")
+    return replace(
+        metric,
+        variants={_variant(pi): metric.range for pi in retentions},
+        compute=partial(_at_equal_retention, sufficient=name == SOFT_NS_PI.name, retentions=tuple(retentions)),
+    )
 
 
 def _area(heights: FloatArray) -> FloatArray:

@@ -6,6 +6,7 @@ everywhere. The kinds of labels stand inside each picture, which can be cut off 
 """
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,19 +54,29 @@ def write_plots(report: Report, folder: Path) -> list[Path]:
         MissingDependency: matplotlib is not installed.
         InputError: the folder or a file cannot be written.
     """
-    check_matplotlib()
-    from matplotlib import rc_context
-
     material = report.material
     others = (pair_plot(material), rank_plot(material), anchoring_plot(material))
     plots = [*forest_plots(material), *(plot for plot in others if plot is not None), *stratum_plots(material)]
+    return save_plots(plots, report.origin, folder)
+
+
+def save_plots(plots: Sequence[Forest], origin: Origin, folder: Path) -> list[Path]:
+    """Write plots of one origin as `write_plots` does.
+
+    Raises:
+        MissingDependency: matplotlib is not installed.
+        InputError: the folder or a file cannot be written.
+    """
+    check_matplotlib()
+    from matplotlib import rc_context
+
     written = []
     with rc_context(_SETTINGS):  # type: ignore[arg-type]
         for plot in plots:
-            figure = draw(plot, report.origin)
+            figure = draw(plot, origin)
             for ending, metadata in (("png", {}), ("svg", {"Date": None}), ("pdf", {"CreationDate": None})):
                 out = io.BytesIO()
-                about: dict[str, Any] = {"Title": f"{plot.heading}. {report.origin.caption(plot.caption)}", **metadata}
+                about: dict[str, Any] = {"Title": f"{plot.heading}. {origin.caption(plot.caption)}", **metadata}
                 figure.savefig(out, format=ending, metadata=about)
                 written.append(write_whole(folder / f"{plot.id}.{ending}", out.getvalue(), "--plots"))
     return written

@@ -1,0 +1,124 @@
+"""What the figures support, what they do not, and what was not measured and why."""
+
+from collections.abc import Iterator
+
+import heta
+from heta_data.records import MetricResult
+from heta_evaluation.programme.ledger import Ledger
+from heta_evaluation.programme.settings import COSTLY, WHOLE
+from heta_evaluation.programme.tables import Book, Figure
+
+_AGAINST_RANDOM: tuple[Figure, ...] = tuple(
+    (f"faithfulness-{name}", metric, "difference", f"`{metric}` on {name}")
+    for name in ("prompts", "items")
+    for metric in ("soft_nc", "soft_ns", "lds")
+)
+_AGAINST_UNIFORM: Figure = ("order", "dsa_minus_uniform", "order_averaged", "DSA less uniform over both segment orders")
+
+
+def supported(book: Book) -> Iterator[str]:
+    """For each model and main figure: which methods lie on either side of chance with their whole interval."""
+    for model in book.models:
+        for figure in (_AGAINST_UNIFORM, *_AGAINST_RANDOM):
+            sides = _sides(book, model, figure)
+            if not any(sides.values()):
+                continue
+            chance = "the uniform attribution's" if figure is _AGAINST_UNIFORM else "random scores'"
+            total = sum(map(len, sides.values()))
+            n = max(found.n for found in _found(book, model, figure).values())
+            named = "; ".join(
+                f"{side} {len(sides[side])}" + (f" ({', '.join(sides[side])})" if sides[side] else "")
+                for side in ("above", "below")
+            )
+            yield (
+                f"{model}, {figure[3]}, against {chance}, {total} methods, n = {n}: {named}; not told apart "
+                f"{len(sides['not told apart'])}."
+            )
+
+
+def _found(book: Book, model: str, figure: Figure) -> dict[str, MetricResult]:
+    step, metric, variant, _ = figure
+    found = {}
+    for row in book.rows():
+        subject = f"{row.subject} minus random" if variant == "difference" else row.subject
+        one = book.found.get((model, step, metric, variant, subject))
+        if row.model == model and row.style == "method" and one is not None and one.value is not None:
+            found[row.label] = one
+    return found
+
+
+def _sides(book: Book, model: str, figure: Figure) -> dict[str, list[str]]:
+    """Method names whose intervals lie wholly above or below chance, or hold it."""
+    sides: dict[str, list[str]] = {"above": [], "below": [], "not told apart": []}
+    for name, one in _found(book, model, figure).items():
+        if one.low is not None and one.low > 0:
+            sides["above"].append(name)
+        elif one.high is not None and one.high < 0:
+            sides["below"].append(name)
+        else:
+            sides["not told apart"].append(name)
+    return sides
+
+
+def unsupported(book: Book) -> Iterator[str]:
+    """What a reader must not take from these tables."""
+    count = sum(row.style == "method" for row in book.rows()) // max(1, len(book.models))
+    yield (
+        f"A ranking. Intervals are of one figure each, without a correction for {count} methods: of as many methods "
+        f"that are all chance, about {max(1, round(count / 20))} would lie outside it in each figure."
+    )
+    yield "Other models, longer texts, other kinds of prompts: nothing was drawn from them."
+    yield (
+        "That what a method marks is what people would mark: "
+        + ("labels are one table here, and DSA" if book.sets.labels else "there are no labels here; DSA")
+        + " takes segments as they were composed."
+    )
+    yield "The figures printed in the paper: other definitions, models and items; none stands beside ours."
+    if book.settings.preset == "quick":
+        yield (
+            "The methods at their papers' settings: `quick` takes one-pass curvature, 256 shared masks and at most 300 "
+            "steps of ReAGent (`--preset source` takes the papers')."
+        )
+    if len(book.models) == 1:
+        yield "A claim about language models: one model was asked. Give a second one with --model."
+
+
+def not_measured(book: Book, ledger: Ledger, titles: dict[str, str]) -> Iterator[str]:
+    """What the programme would hold and this run does not, with the reason."""
+    sets, sizes = book.sets, book.settings.sizes
+    for model in book.models:
+        for step, title in titles.items():
+            own = [one for one in ledger.records if (one.step, one.model) == (step, model)]
+            if own and own[-1].note:
+                yield f"{model}, {title}: {own[-1].note}."
+    if not sets.prompts:
+        yield "Figures on prompts, sensitivity and decoding stability: no prompts were given (--prompts FILE)."
+    if sets.one_order:
+        yield (
+            f"DSA of {sets.one_order} of {sets.declared} items: they have not exactly one evidence and one distractor "
+            "segment, so there is no other order."
+        )
+    if not sizes.decoding_costly and sets.prompts:
+        yield f"Decoding stability of {', '.join(COSTLY)}: too many passes for each of 17 answers under quick."
+    if sizes.noise_sizes is not None and sets.prompts:
+        yield f"Sensitivity at other sizes of noise than {', '.join(map(str, sizes.noise_sizes))}: quick takes one."
+    if sizes.retentions is not None:
+        kept, all_of = len(sizes.retentions), 9
+        yield f"The area under soft_nc_pi and soft_ns_pi: quick measures {kept} of {all_of} retentions."
+    if sets.prompts and sizes.noise_prompts < len(sets.prompts):
+        yield (
+            f"Sensitivity on more than {sizes.noise_prompts} prompts and decoding stability on more than "
+            f"{min(sizes.decoding_prompts, len(sets.prompts))} (without quick: {WHOLE.noise_prompts} and "
+            f"{WHOLE.decoding_prompts})."
+        )
+    folder = "prompts" if sets.prompts else "items"
+    yield (
+        "Methods on a copy of the model with random weights: `heta evaluate faithfulness -C "
+        f"suite-paper/{folder} --random-weights` adds these rows at the cost of every method once more."
+    )
+    missing = [name for name in heta.METHODS.names() if name not in {method.name for method in book.methods}]
+    if missing:
+        yield f"Methods that were not asked for: {', '.join(missing)}."
+    if "attnlrp" not in heta.METHODS:
+        yield "AttnLRP: it runs through the user's own `lxt`, as a plug-in."
+    yield "fAML is tuned on the metric that judges it, SEA-CoT gives no scores of tokens: neither is a method here."
