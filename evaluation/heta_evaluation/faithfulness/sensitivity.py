@@ -57,8 +57,8 @@ def sensitivity(rerun: Rerun, sizes: Sequence[float] = SIZES, *, shared: bool = 
     return {"main": Estimate(float(whole.mean()), None, float(whole.std(ddof=1) / np.sqrt(count))), **found_at}
 
 
-def at_sizes(sizes: Sequence[float]) -> RobustnessMetric:
-    """`sensitivity` at some of `SIZES` alone, on noisy prompts that methods share: the same variants and values.
+def at_sizes(sizes: Sequence[float], *, shared: bool = False) -> RobustnessMetric:
+    """`sensitivity` at some of `SIZES` alone: the same variants and values. `shared` as in `sensitivity`.
 
     Raises:
         ValueError: a size that the metric does not have.
@@ -68,7 +68,7 @@ def at_sizes(sizes: Sequence[float]) -> RobustnessMetric:
     return replace(
         SENSITIVITY,
         variants={_variant(size): SENSITIVITY.range for size in sizes},
-        compute=partial(sensitivity, sizes=tuple(sizes), shared=True),
+        compute=partial(sensitivity, sizes=tuple(sizes), shared=shared),
     )
 
 

@@ -18,6 +18,7 @@ from heta_evaluation.report.files import write_whole
 from heta_evaluation.report.plots import Forest, ForestRow
 from heta_evaluation.report.sheets import Origin, Sheet
 from heta_evaluation.report.tables import as_csv, as_latex, as_markdown
+from heta_evaluation.summary import banners_of
 
 if TYPE_CHECKING:
     from heta_evaluation.programme.run import PlannedStep
@@ -64,6 +65,7 @@ def write_document(
     lines = [
         "# The paper's programme, measured",
         "",
+        *_banners(sets),
         *_what(book),
         "## What this supports",
         "",
@@ -107,6 +109,12 @@ def _what(book: Book) -> list[str]:
     ]
 
 
+def _banners(sets: Sets) -> list[str]:
+    """A warning for each kind of label that is not a person's blind judgement."""
+    names = {name for one in sets.labels for name in (one.kind, one.arm)}
+    return [line for banner in banners_of(names) for line in (f"**{banner.label}.** {banner.text}", "")]
+
+
 def _origin(sheet: Sheet) -> Origin:
     """Whose labels stand behind a table."""
     return Origin.of(cell for row in sheet.rows for cell in row.cells if isinstance(cell, MetricResult))
@@ -148,8 +156,8 @@ def _write_strips(book: Book) -> list[Path]:
             own = sorted((one for one in records if one.item_id == item.id), key=lambda one: order[one.method])
             if own:
                 note = (
-                    "Share of each row's largest absolute score; blue for, orange against the answer. Words in bold are "
-                    "the evidence. One prompt: an illustration, no measurement."
+                    "Share of each row's largest absolute score; blue for, orange against the answer. Words in bold "
+                    "are the evidence. One prompt: an illustration, no measurement."
                 )
                 name = f"words-{item.language}-{model.replace('/', '--')}.svg"
                 content = strip_figure(item, model, own, note)

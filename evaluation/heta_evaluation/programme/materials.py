@@ -12,7 +12,7 @@ from heta.words import segment_words
 from heta_data.compose import compose_item
 from heta_data.errors import IntegrityError
 from heta_data.items import read_items
-from heta_data.jsonl import validate_line, write_records
+from heta_data.jsonl import parse_object, validate_line, write_records
 from heta_data.records import Item, Rights, Role, item_id
 from heta_data.workspace import Workspace
 
@@ -69,11 +69,11 @@ def read_prompts(path: Path) -> list[Item]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as UTF-8 text: {error}; name a file with --prompts") from None
-    rows = [
-        validate_line(line, PromptRow, f"{path}:{number}")
-        for number, line in enumerate(text.splitlines(), start=1)
-        if line.strip()
-    ]
+    rows = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            parse_object(line, f"{path}:{number}")
+            rows.append(validate_line(line, PromptRow, f"{path}:{number}"))
     if not rows:
         raise InputError(
             f'{path}: holds no prompts; write one a line, as {{"id": "a", "prompt": "...", "target": "x"}}'
@@ -166,10 +166,10 @@ def with_twins(items: Sequence[Item]) -> tuple[list[Item], int]:
     return found, without
 
 
-def phrasing_items() -> tuple[list[Item], list[tuple[str, str]]]:
-    """Items in the active and the passive voice, and which two (ids) say the same."""
+def phrasing_items(most: int) -> tuple[list[Item], list[tuple[str, str]]]:
+    """Items of the first `most` pairs in the active and the passive voice, and which two (ids) say the same."""
     items, pairs = [], []
-    for number, (active, passive, asked, answer) in enumerate(PHRASINGS, start=1):
+    for number, (active, passive, asked, answer) in enumerate(PHRASINGS[:most], start=1):
         two = [
             compose_item(
                 source="phrasings",

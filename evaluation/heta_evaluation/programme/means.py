@@ -37,9 +37,16 @@ def means_over(values: Values, items: Sequence[Item], suffix: str, *, draws: int
 
 
 def differences(
-    values: Values, items: Sequence[Item], base: str, others: Sequence[str], *, draws: int, seed: int
+    values: Values,
+    items: Sequence[Item],
+    base: str,
+    others: Sequence[str],
+    suffix: str,
+    *,
+    draws: int,
+    seed: int,
 ) -> list[MetricResult]:
-    """Each other subject minus `base`, paired by item, mean over items; variants end in `minus` and the base's method."""
+    """Each other subject minus the subject `base`, paired by item, mean over items; variants end in `suffix`."""
     columns: dict[tuple[str, str, str], dict[str, float]] = {}
     for (metric, variant, subject), by_item in values.items():
         basis = values.get((metric, variant, base))
@@ -50,7 +57,7 @@ def differences(
             for item, one in by_item.items()
             if item in basis
         }
-    return _means(columns, values, items, f"minus {base.split(' on ')[0]}", draws=draws, seed=seed, within=False)
+    return _means(columns, values, items, suffix, draws=draws, seed=seed, within=False)
 
 
 def _means(

@@ -155,7 +155,7 @@ def _go(step: Step, model: str, ledger: Ledger, programme: Programme, say: Say, 
     except HetaError as error:
         outcome = Outcome(failures=[str(error)])
     seconds = time.perf_counter() - began
-    if done and not outcome.failures:
+    if done and not outcome.failures and not outcome.computed:
         return
     if outcome.results or not outcome.failures:
         write_records(ledger.results_path(step.name, model), outcome.results)

@@ -1,63 +1,63 @@
 """What the figures support, what they do not, and what was not measured and why."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import heta
 from heta_data.records import MetricResult
+from heta_evaluation.alignment.subjects import RANDOM
 from heta_evaluation.programme.ledger import Ledger
+from heta_evaluation.programme.order import GATED
 from heta_evaluation.programme.settings import COSTLY, WHOLE
 from heta_evaluation.programme.tables import Book, Figure
 
-_AGAINST_RANDOM: tuple[Figure, ...] = tuple(
-    (f"faithfulness-{name}", metric, "difference", f"`{metric}` on {name}")
-    for name in ("prompts", "items")
-    for metric in ("soft_nc", "soft_ns", "lds")
-)
-_AGAINST_UNIFORM: Figure = ("order", "dsa_minus_uniform", "order_averaged", "DSA less uniform over both segment orders")
+_UNIFORM, _RANDOM = "the uniform attribution's", "random scores'"
 
 
 def supported(book: Book) -> Iterator[str]:
-    """For each model and main figure: which methods lie on either side of chance with their whole interval."""
+    """For each model and main figure: which methods lie on either side of chance with their whole interval.
+
+    Over gated items and answered prompts where there are any, else over all of them.
+    """
     for model in book.models:
-        for figure in (_AGAINST_UNIFORM, *_AGAINST_RANDOM):
-            sides = _sides(book, model, figure)
-            if not any(sides.values()):
-                continue
-            chance = "the uniform attribution's" if figure is _AGAINST_UNIFORM else "random scores'"
-            total = sum(map(len, sides.values()))
-            n = max(found.n for found in _found(book, model, figure).values())
-            named = "; ".join(
-                f"{side} {len(sides[side])}" + (f" ({', '.join(sides[side])})" if sides[side] else "")
-                for side in ("above", "below")
-            )
-            yield (
-                f"{model}, {figure[3]}, against {chance}, {total} methods, n = {n}: {named}; not told apart "
-                f"{len(sides['not told apart'])}."
-            )
+        for gated, everything, chance in _figures():
+            whose = {"items": "gated", "prompts": "answered", "order": "gated"}[gated[0].split("-")[-1]]
+            for figure, which in ((gated, whose), (everything, f"all, none is {whose}")):
+                if found := _found(book, model, figure):
+                    yield f"{model}, {figure[3]} ({which}, n = {_most(found)}), against {chance}: {_told(found)}."
+                    break
+
+
+def _figures() -> Iterator[tuple[Figure, Figure, str]]:
+    """Each main figure over what the model answers, the same over everything, and what it is held against."""
+    name = "DSA over both segment orders"
+    dsa = ("order", "dsa_minus_uniform", "order_averaged")
+    yield (*dsa[:2], f"{dsa[2]}, {GATED}", name), (*dsa, name), _UNIFORM
+    for step in ("prompts", "items"):
+        for metric in ("soft_nc", "soft_ns", "lds"):
+            own, name = f"faithfulness-{step}", f"`{metric}` on {step}"
+            gated = (own, metric, f"main, {GATED}, minus {RANDOM}", name)
+            yield gated, (own, metric, "difference", name), _RANDOM
 
 
 def _found(book: Book, model: str, figure: Figure) -> dict[str, MetricResult]:
-    step, metric, variant, _ = figure
-    found = {}
-    for row in book.rows():
-        subject = f"{row.subject} minus random" if variant == "difference" else row.subject
-        one = book.found.get((model, step, metric, variant, subject))
-        if row.model == model and row.style == "method" and one is not None and one.value is not None:
-            found[row.label] = one
-    return found
+    """The methods' figures that have a value."""
+    found = {row.label: book.get(row, figure) for row in book.rows() if (row.model, row.style) == (model, "method")}
+    return {label: one for label, one in found.items() if one is not None and one.value is not None}
 
 
-def _sides(book: Book, model: str, figure: Figure) -> dict[str, list[str]]:
-    """Method names whose intervals lie wholly above or below chance, or hold it."""
-    sides: dict[str, list[str]] = {"above": [], "below": [], "not told apart": []}
-    for name, one in _found(book, model, figure).items():
-        if one.low is not None and one.low > 0:
-            sides["above"].append(name)
-        elif one.high is not None and one.high < 0:
-            sides["below"].append(name)
-        else:
-            sides["not told apart"].append(name)
-    return sides
+def _most(found: Mapping[str, MetricResult]) -> int:
+    return max(one.n for one in found.values())
+
+
+def _told(found: Mapping[str, MetricResult]) -> str:
+    """Names of methods whose intervals lie wholly above or below 0, and how many hold it or have none."""
+    above = [name for name, one in found.items() if one.low is not None and one.low > 0]
+    below = [name for name, one in found.items() if one.high is not None and one.high < 0]
+    sides = [
+        f"{len(names)} {side}" + (f" ({', '.join(names)})" if names else "")
+        for side, names in (("above", above), ("below", below))
+    ]
+    return f"{', '.join(sides)}, {len(found) - len(above) - len(below)} not told apart"
 
 
 def unsupported(book: Book) -> Iterator[str]:

@@ -71,8 +71,11 @@ class Sets:
         """
         for name in self.names():
             place_items(self.workspace(name), self.of(name))
+        labels = self.workspace("items").labels
         if self.labels:
-            write_records(self.workspace("items").labels, self.labels)
+            write_records(labels, self.labels)
+        else:
+            labels.unlink(missing_ok=True)
         pairs = [ItemPair(first=first, second=second) for first, second in self.pairs]
         write_records(self.workspace("phrasings").root / "pairs.jsonl", pairs)
 
@@ -93,7 +96,7 @@ def gather(folder: Workspace, items: Path | None, prompts: Path | None, settings
     given = read_items(items or folder.items)[: settings.limit]
     both, one_order = with_twins(given)
     labels, why = _labels(folder, given, settings)
-    phrasings, pairs = phrasing_items()
+    phrasings, pairs = phrasing_items(settings.sizes.pairs)
     return Sets(
         root=folder.root / FOLDER,
         items=tuple(both),

@@ -31,6 +31,10 @@ class Sizes:
     decoding_prompts: int
     decoding_costly: bool
     """Whether `decoding_stability` is measured for the methods of `COSTLY` too."""
+    pairs: int
+    """Bundled pairs of an active and a passive sentence."""
+    shared: bool
+    """Whether noisy prompts and other answers are kept, so that methods share their passes, at the cost of memory."""
 
 
 QUICK = Sizes(
@@ -41,6 +45,8 @@ QUICK = Sizes(
     pi_draws=2,
     decoding_prompts=2,
     decoding_costly=False,
+    pairs=5,
+    shared=True,
 )
 WHOLE = Sizes(
     noise_sizes=None,
@@ -50,6 +56,8 @@ WHOLE = Sizes(
     pi_draws=3,
     decoding_prompts=10,
     decoding_costly=True,
+    pairs=10,
+    shared=False,
 )
 
 

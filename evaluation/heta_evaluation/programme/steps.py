@@ -11,6 +11,7 @@ from heta_data.attribute import Failure, run_attributions
 from heta_data.attribution_files import read_attributions
 from heta_data.records import AttributionRecord, Item, MetricResult, content_hash
 from heta_evaluation.alignment.subjects import LEXICAL, RANDOM
+from heta_evaluation.faithfulness.decoding import with_answers_kept
 from heta_evaluation.faithfulness.runner import Faithfulness, measure
 from heta_evaluation.faithfulness.sensitivity import at_sizes
 from heta_evaluation.faithfulness.soft import RETENTIONS, at_retentions
@@ -18,7 +19,7 @@ from heta_evaluation.programme.answers import ANSWERED, Answers, ask_answers, co
 from heta_evaluation.programme.estimating import DECODED, Clock
 from heta_evaluation.programme.labelled import alignment_figures
 from heta_evaluation.programme.means import differences, means_over, read_values
-from heta_evaluation.programme.order import order_figures
+from heta_evaluation.programme.order import GATED, order_figures
 from heta_evaluation.programme.sets import Sets
 from heta_evaluation.programme.settings import COSTLY, ProgrammeSettings
 
@@ -52,7 +53,7 @@ class Step:
     """Of everything it depends on, at the time of asking."""
     run: Callable[[Progress], Outcome]
     always: bool = False
-    """Whether it is gone through even where it was finished: later steps need what it reads."""
+    """Whether it is gone through even where it was finished, because it does only what is missing of its records."""
 
 
 class ModelSteps:
@@ -159,13 +160,14 @@ class ModelSteps:
             items, methods = self.sets.of(name), self.methods + (self.rivals if name == "single" else [])
             seconds = self.clock.attribution([(item, methods) for item in items]) if self.clock else 0.0
             ids = [item.id for item in items]
-            yield self._step(
+            step = self._step(
                 f"attribute-{name}",
                 f"attributions: {name}",
                 seconds,
                 partial(list, [ids]),
                 partial(self._attribute, name, methods),
             )
+            yield replace(step, always=True)
 
     def _attribute(self, name: str, methods: Sequence[heta.Method], progress: Progress | None) -> Outcome:
         workspace, items = self.sets.workspace(name), self.sets.of(name)
@@ -217,11 +219,10 @@ class ModelSteps:
         some = self.sets.of("prompts")[: sizes.noise_prompts]
         if some:
             times = 1 + sizes.noise_draws * len(sizes.noise_sizes or (1, 1, 1))
-            shared = sizes.noise_sizes is not None
             yield self._step(
                 "sensitivity",
                 "sensitivity to noise",
-                self.clock.reruns(some, self.methods, times, shared=shared) if self.clock else 0.0,
+                self.clock.reruns(some, self.methods, times, shared=sizes.shared) if self.clock else 0.0,
                 self._of("prompts"),
                 partial(self._sensitive, some),
             )
@@ -229,7 +230,7 @@ class ModelSteps:
             yield self._step(
                 "decoding",
                 "stability over decoding settings",
-                self.clock.reruns(few, cheap, DECODED, shared=False) if self.clock else 0.0,
+                self.clock.reruns(few, cheap, DECODED, shared=sizes.shared) if self.clock else 0.0,
                 self._of("prompts"),
                 partial(self._decoding, few, cheap),
             )
@@ -278,16 +279,18 @@ class ModelSteps:
             some = [item for item in items if self.answers.gated(item)]
         else:
             some = [item for item in items if self.answers.whole.get(item.id)]
-        outcome.results += means_over(values, some, "gated", **how)
+        outcome.results += means_over(values, some, GATED, **how)
+        names = [one.name for one in found.subjects if one.name != RANDOM]
+        outcome.results += differences(values, some, RANDOM, names, f"{GATED}, minus {RANDOM}", **how)
         subjects = {one.method: one.name for one in found.subjects if not one.baseline}
         if base := subjects.get("heta"):
             others = [subjects[method] for method in ABLATIONS[1:] if method in subjects]
-            outcome.results += differences(values, items, base, others, **how)
+            outcome.results += differences(values, items, base, others, "minus heta", **how)
         return outcome
 
     def _sensitive(self, items: Sequence[Item], progress: Progress) -> Outcome:
         sizes = self.settings.sizes
-        narrowed = [at_sizes(sizes.noise_sizes)] if sizes.noise_sizes else []
+        narrowed = [at_sizes(sizes.noise_sizes, shared=sizes.shared)] if sizes.noise_sizes else []
         return _outcome(
             self._measure(
                 "prompts",
@@ -303,7 +306,14 @@ class ModelSteps:
         if not methods:
             return Outcome(note="only methods of many passes were asked for, and quick leaves these out here")
         return _outcome(
-            self._measure("prompts", len(items), progress, metrics=("decoding_stability",), methods=methods)
+            self._measure(
+                "prompts",
+                len(items),
+                progress,
+                metrics=("decoding_stability",),
+                methods=methods,
+                narrowed=[with_answers_kept()] if self.settings.sizes.shared else [],
+            )
         )
 
     def _phrasings(self, progress: Progress) -> Outcome:

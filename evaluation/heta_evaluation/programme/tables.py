@@ -14,6 +14,7 @@ from heta_evaluation.faithfulness.subjects import HUMAN_LABELS
 from heta_evaluation.metrics import METRICS
 from heta_evaluation.programme.answers import ANSWERED
 from heta_evaluation.programme.ledger import Ledger
+from heta_evaluation.programme.order import GATED
 from heta_evaluation.programme.sets import Sets
 from heta_evaluation.programme.settings import ProgrammeSettings
 from heta_evaluation.programme.steps import ABLATIONS
@@ -69,7 +70,9 @@ class Book:
     def get(self, row: Row, figure: Figure) -> MetricResult | None:
         """A row's figure."""
         step, metric, variant, _ = figure
-        return self.found.get((row.model, step, metric, variant, row.subject))
+        # As faithfulness.jsonl has it: the pair is the subject.
+        subject = f"{row.subject} minus {RANDOM}" if variant == "difference" else row.subject
+        return self.found.get((row.model, step, metric, variant, subject))
 
     def rows(self, only: Sequence[str] | None = None) -> Iterator[Row]:
         """Methods as they are registered, then the controls, on each model in turn."""
@@ -193,7 +196,11 @@ def _faithfulness(book: Book, name: str) -> list[Sheet | None]:
         f"faithfulness-{name}-gated",
         f"Faithfulness on {whose[0]}",
         f"The same over {whose[0]}.",
-        [(step, metric, "main, gated", text) for metric, text in _NUMBERS.items()],
+        [
+            (step, metric, f"main, {GATED}{more}", f"{text}{more.replace(',', '')}")
+            for more in ("", f", minus {RANDOM}")
+            for metric, text in _NUMBERS.items()
+        ],
     )
     return [whole, some]
 
@@ -235,7 +242,7 @@ def _robustness(book: Book) -> Sheet | None:
         "robustness",
         "Sensitivity and stability",
         f"{said} Sensitivity at {variant}, {sizes.noise_draws} draws, on {min(sizes.noise_prompts, prompts)} prompts; "
-        f"decoding on {min(sizes.decoding_prompts, prompts)}; active and passive on {len(book.sets.pairs)} bundled pairs.",
+        f"decoding on {min(sizes.decoding_prompts, prompts)}; active and passive on {len(book.sets.pairs)} pairs.",
         [
             ("sensitivity", "sensitivity", variant, "sensitivity"),
             ("decoding", "decoding_stability", "main", "decoding, largest change"),

@@ -9,9 +9,9 @@ import torch
 import heta
 from helpers.tiny_models import PROMPT, TARGET, tiny_model
 from heta_evaluation.faithfulness.base import Rerun, WordScores
-from heta_evaluation.faithfulness.decoding import GRID, decoding_stability
+from heta_evaluation.faithfulness.decoding import GRID, decoding_stability, with_answers_kept
 from heta_evaluation.faithfulness.paraphrase import paraphrase_stability
-from heta_evaluation.faithfulness.sensitivity import SIZES, noise, sensitivity
+from heta_evaluation.faithfulness.sensitivity import SIZES, at_sizes, noise, sensitivity
 from heta_evaluation.faithfulness.settings import FaithfulnessSettings
 from heta_evaluation.metrics.base import FloatArray
 
@@ -59,6 +59,23 @@ def test_real_methods_move_more_under_more_noise_and_repeat_themselves() -> None
         assert 0 < values[0] < values[1] < values[2] < 1
         assert sensitivity(case) == first
     assert sensitivity(rerun(lambda prepared: np.ones(1), reads_model=False))["main"] == (0.0, None, 0.0)
+
+
+def test_one_size_on_shared_prompts_is_the_same_value() -> None:
+    method = heta.create_method("heta_fast")
+    case = rerun(lambda prepared: prepared.attribute(method).scores)
+    narrow = at_sizes((0.05,), shared=True)
+    found = narrow.compute(case)
+    assert set(found) == set(narrow.variants) == {"sigma=0.05"}
+    assert found["sigma=0.05"] == sensitivity(case)["sigma=0.05"]
+    with pytest.raises(ValueError, match=r"size 0\.2 is none of"):
+        at_sizes((0.2,))
+
+
+def test_answers_that_are_kept_change_no_value() -> None:
+    method = heta.create_method("gradient_x_input")
+    case = rerun(lambda prepared: prepared.attribute(method).scores)
+    assert with_answers_kept().compute(case) == decoding_stability(case)
 
 
 def test_decoding_stability_by_hand() -> None:

@@ -16,6 +16,7 @@ from heta_evaluation.faithfulness.soft import (
     SOFT_NC_PI,
     SOFT_NS,
     SOFT_NS_PI,
+    at_retentions,
     hellinger,
     rank_retention,
     root_distance,
@@ -104,6 +105,17 @@ def test_every_ranking_keeps_as_much(scores: list[float], retention: float) -> N
         assert np.ptp(keep[given_scores == value]) == 0.0
     # Any increasing transformation keeps the very same numbers.
     assert (rank_retention(np.exp(given_scores) * 5 - 2, retention) == keep).all()
+
+
+def test_some_retentions_are_the_same_values_without_the_area() -> None:
+    asked = case([2.0, 1.0, -1.0], [1.0, 0.5, 0.0])
+    for metric in (SOFT_NC_PI, SOFT_NS_PI):
+        narrow, whole = at_retentions(metric.name, (0.1, 0.5)), metric.compute(asked)
+        assert narrow.compute(asked) == {name: whole[name] for name in ("pi=0.1", "pi=0.5")}
+        assert set(narrow.variants) == {"pi=0.1", "pi=0.5"}
+        assert set(narrow.compute(case([1.0, 1.0], [1.0, 1.0]))) == {"pi=0.1", "pi=0.5"}
+    with pytest.raises(ValueError, match=r"retention 0\.55 is none of"):
+        at_retentions("soft_nc_pi", (0.55,))
 
 
 def test_scores_without_mass_or_differences_have_no_value() -> None:
