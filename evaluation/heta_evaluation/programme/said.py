@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import heta
 from heta_data.records import MetricResult
 from heta_evaluation.alignment.subjects import RANDOM
+from heta_evaluation.faithfulness.soft import RETENTIONS
 from heta_evaluation.programme.ledger import Ledger
 from heta_evaluation.programme.order import GATED
 from heta_evaluation.programme.settings import COSTLY, WHOLE
@@ -85,12 +86,19 @@ def unsupported(book: Book) -> Iterator[str]:
 
 def not_measured(book: Book, ledger: Ledger, titles: dict[str, str]) -> Iterator[str]:
     """What the programme would hold and this run does not, with the reason."""
-    sets, sizes = book.sets, book.settings.sizes
     for model in book.models:
         for step, title in titles.items():
             own = [one for one in ledger.records if (one.step, one.model) == (step, model)]
             if own and own[-1].note:
                 yield f"{model}, {title}: {own[-1].note}."
+    yield from _without_items(book)
+    yield from _left_out_by_preset(book)
+    yield from _methods_left_out(book)
+
+
+def _without_items(book: Book) -> Iterator[str]:
+    """What there are no items, prompts or other orders for."""
+    sets = book.sets
     if not sets.prompts:
         yield "Figures on prompts, sensitivity and decoding stability: no prompts were given (--prompts FILE)."
     if sets.one_order:
@@ -98,20 +106,34 @@ def not_measured(book: Book, ledger: Ledger, titles: dict[str, str]) -> Iterator
             f"DSA of {sets.one_order} of {sets.declared} items: they have not exactly one evidence and one distractor "
             "segment, so there is no other order."
         )
-    if not sizes.decoding_costly and sets.prompts:
-        yield f"Decoding stability of {', '.join(COSTLY)}: too many passes for each of 17 answers under quick."
+    for model in book.models:
+        for step, whose in (("items", "gated items"), ("prompts", "answered prompts")):
+            if sets.of(step) and not book.found_any(model, f"faithfulness-{step}", f"main, {GATED}"):
+                yield f"{model}, figures over {whose} alone: there are none."
+
+
+def _left_out_by_preset(book: Book) -> Iterator[str]:
+    """What the sizes of the run leave out."""
+    sets, sizes = book.sets, book.settings.sizes
+    costly = [method.name for method in book.methods if method.name in COSTLY]
+    if costly and not sizes.decoding_costly and sets.prompts:
+        yield f"Decoding stability of {', '.join(costly)}: too many passes for each of 17 answers under quick."
     if sizes.noise_sizes is not None and sets.prompts:
         yield f"Sensitivity at other sizes of noise than {', '.join(map(str, sizes.noise_sizes))}: quick takes one."
     if sizes.retentions is not None:
-        kept, all_of = len(sizes.retentions), 9
-        yield f"The area under soft_nc_pi and soft_ns_pi: quick measures {kept} of {all_of} retentions."
+        kept = len(sizes.retentions)
+        yield f"The area under soft_nc_pi and soft_ns_pi: quick measures {kept} of {len(RETENTIONS)} retentions."
     if sets.prompts and sizes.noise_prompts < len(sets.prompts):
         yield (
             f"Sensitivity on more than {sizes.noise_prompts} prompts and decoding stability on more than "
             f"{min(sizes.decoding_prompts, len(sets.prompts))} (without quick: {WHOLE.noise_prompts} and "
             f"{WHOLE.decoding_prompts})."
         )
-    folder = "prompts" if sets.prompts else "items"
+
+
+def _methods_left_out(book: Book) -> Iterator[str]:
+    """Methods and controls that are no rows."""
+    folder = "prompts" if book.sets.prompts else "items"
     yield (
         "Methods on a copy of the model with random weights: `heta evaluate faithfulness -C "
         f"suite-paper/{folder} --random-weights` adds these rows at the cost of every method once more."

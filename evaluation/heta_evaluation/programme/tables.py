@@ -74,6 +74,10 @@ class Book:
         subject = f"{row.subject} minus {RANDOM}" if variant == "difference" else row.subject
         return self.found.get((row.model, step, metric, variant, subject))
 
+    def found_any(self, model: str, step: str, variant: str) -> bool:
+        """Whether a step has any figure of a variant."""
+        return any(key[:2] == (model, step) and key[3] == variant for key in self.found)
+
     def rows(self, only: Sequence[str] | None = None) -> Iterator[Row]:
         """Methods as they are registered, then the controls, on each model in turn."""
         for model in self.models:
