@@ -73,7 +73,7 @@ class Clock:
 
 
 def start_clock(model: "LoadedModel", items: Sequence[Item]) -> Clock | None:
-    """Time the model on the longest of the items; None where none of them can be read."""
+    """Time the model on the longest of the items; None where none of them can be read or the longest cannot be run."""
     prepared = {}
     for item in items:
         try:
@@ -85,5 +85,8 @@ def start_clock(model: "LoadedModel", items: Sequence[Item]) -> Clock | None:
         prepared[item.id] = one
     if not prepared:
         return None
-    longest = max(prepared.values(), key=length)
-    return Clock(measure_pace(longest), prepared)
+    try:
+        pace = measure_pace(max(prepared.values(), key=length))
+    except HetaError:
+        return None
+    return Clock(pace, prepared)

@@ -48,7 +48,7 @@ class Step:
     name: str
     title: str
     estimate: float
-    """Seconds at most, were nothing of it there yet."""
+    """Seconds at most; attributions that are there are not counted, values of metrics are until the step is done."""
     digest: Callable[[], str]
     """Of everything it depends on, at the time of asking."""
     run: Callable[[Progress], Outcome]
@@ -158,7 +158,7 @@ class ModelSteps:
     def _attributing(self) -> Iterator[Step]:
         for name in self.sets.names():
             items, methods = self.sets.of(name), self.methods + (self.rivals if name == "single" else [])
-            seconds = self.clock.attribution([(item, methods) for item in items]) if self.clock else 0.0
+            seconds = self.clock.attribution(self._missing(name, methods)) if self.clock else 0.0
             ids = [item.id for item in items]
             step = self._step(
                 f"attribute-{name}",
@@ -168,6 +168,11 @@ class ModelSteps:
                 partial(self._attribute, name, methods),
             )
             yield replace(step, always=True)
+
+    def _missing(self, name: str, methods: Sequence[heta.Method]) -> list[tuple[Item, list[heta.Method]]]:
+        """Each item of a set with the methods that have no attribution of it yet."""
+        there = {(record.item_id, record.method) for record in self.records(name)}
+        return [(item, [one for one in methods if (item.id, one.name) not in there]) for item in self.sets.of(name)]
 
     def _attribute(self, name: str, methods: Sequence[heta.Method], progress: Progress | None) -> Outcome:
         workspace, items = self.sets.workspace(name), self.sets.of(name)
