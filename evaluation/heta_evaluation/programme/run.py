@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import heta
-from heta.errors import HetaError
+from heta.errors import ConfigError, HetaError
 from heta_data.attribute_plan import duration
 from heta_data.jsonl import write_records
 from heta_data.workspace import Workspace
@@ -119,6 +119,8 @@ def _plan(sets: Sets, settings: ProgrammeSettings, methods: list[heta.Method], m
         loaded = models.get(name)
         steps = ModelSteps(sets, settings, methods, loaded, start_clock(loaded, sets.everything()))
         model = loaded.identity.name
+        if any(one.model == model for one in planned):
+            raise ConfigError(f"--model {name}: two models are called {model!r}, and files go by it; rename a folder")
         if steps.clock is not None:
             unknown |= dict.fromkeys(steps.clock.unknown(steps.methods))
         for step in steps.all():

@@ -281,7 +281,9 @@ def test_labels_bring_alignment_and_their_banner(tmp_path: Path, tiny: Path) -> 
     write_records(Workspace(folder).labels, labels)
     settings = ProgrammeSettings(models=(str(tiny),))
     assert "add --kinds simulated" in gather(Workspace(folder), None, None, settings).no_labels
-    arguments = ["-C", str(folder), "--model", str(tiny), "--preset", "quick", "--kinds", "simulated"]
+    other = save_tiny_model(tmp_path / "other", seed=1)
+    arguments = ["-C", str(folder), "--preset", "quick", "--kinds", "simulated"]
+    arguments += ["--model", str(tiny), "--model", str(other)]
     more = ["--methods", "heta_m", "--methods", "answer_match", "--resamples", "100"]
     found = CliRunner().invoke(cli, ["evaluate", "suite", "paper", *arguments, *more], catch_exceptions=False)
     assert found.exit_code == 0, found.output
@@ -290,7 +292,12 @@ def test_labels_bring_alignment_and_their_banner(tmp_path: Path, tiny: Path) -> 
     table = (folder / "suite-paper" / "tables" / "alignment.md").read_text()
     assert table.startswith("**SIMULATED LABELS.**")
     # Scripts marked the answer's word, and so does answer_match.
-    assert re.search(r"\| answer_match \| tiny \| 2 \| 1\.00", table)
+    for model in ("tiny", "other"):
+        assert re.search(rf"\| answer_match \| {model} \| 2 \| 1\.00", table)
+    dsa = (folder / "suite-paper" / "tables" / "dsa.md").read_text()
+    assert "Models: tiny, other." in dsa
+    own = [line.split("|")[4] for line in dsa.splitlines() if line.startswith("| heta_m |")]
+    assert len(set(own)) == 2  # each model's own figures
     assert "Figures on prompts, sensitivity and decoding stability: no prompts were given" in text
     assert "| raters' labels | tiny |" in (folder / "suite-paper" / "tables" / "faithfulness-items.md").read_text()
 
@@ -324,6 +331,8 @@ def test_other_items_and_unknown_values_are_refused_before_anything_is_written(t
     ):
         with pytest.raises(ConfigError, match=said):
             run(folder, tiny, *more)
+    with pytest.raises(ConfigError, match="two models are called 'tiny', and files go by it"):
+        run(folder, tiny, "--model", f"{tiny}/", "--dry-run")
     early = CliRunner().invoke(cli, ["evaluate", "suite", "--prompts", "12", "paper", "-C", str(folder)])
     assert (early.exit_code, "--prompts stands before 'paper'" in early.output) == (2, True)
     assert not (folder / "suite-paper").exists()
