@@ -14,18 +14,29 @@ from heta_evaluation.programme.tables import Book, Figure
 _UNIFORM, _RANDOM = "the uniform attribution's", "random scores'"
 
 
+LEAST = 10
+"""Items below which a figure supports no claim: bootstrap intervals over so few are too narrow to be relied on."""
+
+
 def supported(book: Book) -> Iterator[str]:
     """For each model and main figure: which methods lie on either side of chance with their whole interval.
 
-    Over gated items and answered prompts where there are any, else over all of them.
+    Over gated items and answered prompts where there are at least `LEAST`, else over all of them, else nothing.
     """
     for model in book.models:
         for gated, everything, chance in _figures():
             whose = {"items": "gated", "prompts": "answered", "order": "gated"}[gated[0].split("-")[-1]]
-            for figure, which in ((gated, whose), (everything, f"all, none is {whose}")):
-                if found := _found(book, model, figure):
-                    yield f"{model}, {figure[3]} ({which}, n = {_most(found)}), against {chance}: {_told(found)}."
-                    break
+            some, found = _found(book, model, gated), _found(book, model, everything)
+            if not found:
+                continue
+            about = f"{model}, {gated[3]}"
+            if _most(some) >= LEAST:
+                yield f"{about} ({whose}, n = {_most(some)}), against {chance}: {_told(some)}."
+            elif _most(found) >= LEAST:
+                counts = f"all, n = {_most(found)}; {_most(some)} {whose}"
+                yield f"{about} ({counts}), against {chance}: {_told(found)}."
+            else:
+                yield f"{about}: nothing, n = {_most(found)} is below {LEAST} ({_most(some)} {whose})."
 
 
 def _figures() -> Iterator[tuple[Figure, Figure, str]]:
@@ -47,7 +58,7 @@ def _found(book: Book, model: str, figure: Figure) -> dict[str, MetricResult]:
 
 
 def _most(found: Mapping[str, MetricResult]) -> int:
-    return max(one.n for one in found.values())
+    return max((one.n for one in found.values()), default=0)
 
 
 def _told(found: Mapping[str, MetricResult]) -> str:

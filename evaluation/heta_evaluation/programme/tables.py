@@ -152,7 +152,7 @@ def _dsa(book: Book) -> Sheet | None:
         "dsa",
         "DSA, both segment orders",
         "DSA is (mass on evidence - mass on distractor) / (both), negative scores counted 0, in [-1, 1]; here less the "
-        "uniform attribution's value and averaged over both segment orders, n pairs. Order effect: DSA with the "
+        "uniform attribution's value, in [-2, 2], and averaged over both orders, n pairs. Order effect: DSA with the "
         "evidence last minus DSA with it first. Gated: pairs that the model answers in both orders and not without the "
         "evidence. Evidence and distractor are segments by construction: no rater marked them.",
         [
