@@ -3,8 +3,11 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from heta_annotation.campaign.entries import Pushed
+from heta_annotation.campaign.marking import levels_given
 from heta_annotation.campaign.queues import Phase
-from heta_data.records import Arm
+from heta_annotation.campaign.tasks import regions
+from heta_data.records import Arm, TokenLabels, content_hash
 
 
 def began_from(
@@ -36,6 +39,24 @@ def began_from(
         if author != annotation["completed_by"] and (author is not None or len(raters) > 1):
             reasons.append("copied: it began from an annotation that is not known to be the same rater's")
     return reasons
+
+
+def reveal_uid(task_uid: str, rater: str) -> str:
+    """The uid of the task in which a rater sees an attribution beside the first answer to `task_uid`."""
+    return content_hash({"task": task_uid, "rater": rater, "phase": "reveal"})
+
+
+def changed_since_reveal(answer: TokenLabels, revealed: Mapping[str, Pushed]) -> list[str]:
+    """Why a first answer of the arm `reveal` is blind no more: it is not the one that the attribution was shown beside.
+
+    Args:
+        answer: the first answer as it is now.
+        revealed: what the rater has been shown since, by uid.
+    """
+    shown = revealed.get(reveal_uid(answer.task_uid, answer.rater))
+    if shown is None or regions(levels_given(answer), answer.scale) == shown.content["predictions"][0]["result"]:
+        return []
+    return ["changed after the reveal: the first answer is not the one that the attribution was shown beside"]
 
 
 def _by_number(task: Mapping[str, Any]) -> dict[Any, Mapping[str, Any]]:
