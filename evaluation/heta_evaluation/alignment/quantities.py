@@ -9,6 +9,7 @@ import numpy as np
 from heta_evaluation.alignment.scoring import (
     Form,
     HeldOut,
+    Labelled,
     Scored,
     form,
     held_out,
@@ -115,9 +116,12 @@ class Quantities:
 
     def score(self, row: Row, weights: FloatArray) -> dict[str, Scored]:
         """Everything that is computed on an item, under each weighting `[P, r]` of its raters."""
-        found = score_forms(row, self.forms, weights)
+        labelled = Labelled(row, weights)
+        found = score_forms(row, self.forms, labelled)
         for view in self.views:
-            seen = score_forms(_subjects_of(view, view.look(row)), viewed(self.metrics), view.weigh(row, weights))
+            look = _subjects_of(view, view.look(row))
+            labels = labelled.rescored(look) if view.scores_only else Labelled(look, view.weigh(row, weights))
+            seen = score_forms(look, viewed(self.metrics), labels)
             found.update({f"{name}/{view.name}": one for name, one in seen.items()})
         return found
 
