@@ -374,7 +374,7 @@ def test_which_licences_clash(licences: tuple[str, ...], clash: tuple[str, str] 
 
 
 def test_two_machines_build_the_same_bytes(tmp_path: Path) -> None:
-    """Another folder, locale, time zone and seed of Python's hashes change nothing, and nothing comes from the clock."""
+    """Another folder, locale, time zone and seed of Python's hashes change nothing."""
     script = (
         "import sys; from pathlib import Path; from heta_data.workspace import Workspace\n"
         "from heta_data.release import build_release\n"

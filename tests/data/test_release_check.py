@@ -147,6 +147,10 @@ COVERED: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda b: edit(b, "labels", lambda rows: rows[0].update(arm="assisted")),
         "gold > item",
     ),
+    "a blind answer that began from a prediction": (
+        lambda b: edit(b, "labels", lambda rows: rows[0]["origin"].update(parent_prediction=7)),
+        "blind > rater a01 > began from a prediction",
+    ),
     "a card with another figure": (lambda b: swap(b, "README.md", "| 6 |", "| 60 |"), "README.md: is not what this"),
     "a datasheet with another figure": (
         lambda b: swap(b, "DATASHEET.md", "  6 answers", "  600 answers"),
