@@ -1,12 +1,12 @@
 """README.md of a release: a Hugging Face dataset card, one configuration per table, filled from the rows."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from heta_data.records import TokenLabels
+from heta_data.release.facts import Facts
 from heta_data.release.manifest import Manifest
 from heta_data.release.tables import TABLES, Tables
 
@@ -34,7 +34,7 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000
 
 def render_card(tables: Tables, manifest: Manifest) -> str:
     """The card's text; the same rows and manifest give the same text. The manifest's `files` are not looked at."""
-    licences = manifest.licences
+    licences, facts = manifest.licences, tables.facts
     environment = Environment(
         loader=PackageLoader("heta_data.release"),
         undefined=StrictUndefined,
@@ -57,16 +57,14 @@ def render_card(tables: Tables, manifest: Manifest) -> str:
         size=next((name for limit, name in _SIZES if rows < limit), "n>1M"),
         languages=sorted({item.language for item in tables.items}),
         tables=[{"name": table.name, "stem": table.stem, "about": ABOUT[table.name]} for table in TABLES],
-        kinds_sentence=kinds_sentence(tables.labels),
+        kinds_sentence=kinds_sentence(facts),
         item_groups=_count((item.source, item.language, item.split) for item in tables.items),
-        label_groups=label_groups(tables.labels),
-        labelled=len({labels.item_id for labels in tables.labels}),
-        gold_methods=sorted({gold.method for gold in tables.gold}),
-        gold_arms=sorted({arm for gold in tables.gold for arm in gold.arms}),
-        gold_kinds=sorted({kind for gold in tables.gold for kind in gold.kinds}),
-        attribution_groups=_count(
-            (row.method, row.model, row.model_revision, row.config_hash) for row in tables.attributions
-        ),
+        label_groups=label_groups(facts),
+        labelled=len(facts.labelled),
+        gold_methods=sorted(facts.gold_methods),
+        gold_arms=sorted(facts.gold_arms),
+        gold_kinds=sorted(facts.gold_kinds),
+        attribution_groups=sorted(facts.attributions.items()),
         agreement=manifest.agreement,
         licence=manifest.licence,
         licences=[{"licence": licence, "texts": texts[licence.id]} for licence in licences],
@@ -75,31 +73,19 @@ def render_card(tables: Tables, manifest: Manifest) -> str:
     )
 
 
-def kinds_sentence(labels: Sequence[TokenLabels]) -> str:
+def kinds_sentence(facts: Facts) -> str:
     """Who the raters are, in one sentence."""
-    raters: dict[str, set[str]] = defaultdict(set)
-    for entry in labels:
-        raters[entry.kind].add(entry.rater)
+    numbers = Counter(kind for kind, _ in facts.raters)
     names = {"human": "people", "judge": "language-model judges", "simulated": "scripts (simulated raters)"}
-    parts = [f"{len(raters[kind])} {name}" for kind, name in names.items() if kind in raters]
+    parts = [f"{numbers[kind]} {name}" for kind, name in names.items() if numbers[kind]]
     return f"The raters are {' and '.join(parts)}." if parts else "There are no raters."
 
 
-def label_groups(labels: Sequence[TokenLabels]) -> list[dict[str, Any]]:
+def label_groups(facts: Facts) -> list[dict[str, Any]]:
     """Raters and answers of each kind and arm."""
-    groups: dict[tuple[str, str], list[TokenLabels]] = defaultdict(list)
-    for entry in labels:
-        groups[(entry.kind, entry.arm)].append(entry)
     return [
-        {
-            "kind": kind,
-            "arm": arm,
-            "raters": len({entry.rater for entry in rows}),
-            "answers": sum(entry.answered for entry in rows),
-            "cannot_tell": sum(entry.cannot_tell for entry in rows),
-            "skipped": sum(entry.skipped for entry in rows),
-        }
-        for (kind, arm), rows in sorted(groups.items())
+        {"kind": kind, "arm": arm, "raters": len(facts.group_raters[kind, arm]), **counts}
+        for (kind, arm), counts in sorted(facts.groups.items())
     ]
 
 

@@ -21,6 +21,7 @@ from heta_data.release.manifest import (
     render_checksums,
     render_manifest,
     sha256,
+    sha256_of,
     summarise,
 )
 from heta_data.release.problems import find_problems
@@ -40,7 +41,7 @@ def check_release(path: Path) -> Check:
     if not path.is_dir():
         return Check(None, (f"{path}: no such folder",))
     digests = {
-        file.relative_to(path).as_posix(): sha256(file.read_bytes())
+        file.relative_to(path).as_posix(): sha256_of(file)
         for file in sorted(path.rglob("*"))
         if file.is_file() and not file.is_symlink()
     }
@@ -125,27 +126,12 @@ def _check_checksums(path: Path, digests: Mapping[str, str]) -> list[str]:
 
 
 def _check_parquet(path: Path, table: Table, tables: Tables) -> list[str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from heta_data.release.parquet import to_table
+    from heta_data.release.parquet import parquet_problem, schema_of
 
     name = f"{table.stem}.parquet"
-    try:
-        # Without Arrow's threads: one that frees memory of Python's while the interpreter ends aborts the process
-        # (apache/arrow#34314).
-        source = pa.BufferReader((path / name).read_bytes())
-        found = pq.ParquetFile(source, pre_buffer=False).read(use_threads=False)
-    except OSError as error:  # pyarrow's own errors of a broken file are OSErrors too
-        return [f"{name}: cannot be read: {str(error).splitlines()[0]}"]
-    except (pa.ArrowException, ValueError) as error:  # a ValueError: names that are no UTF-8
-        return [f"{name}: cannot be read: {str(error).splitlines()[0]}"]
-    expected = to_table(tables.rows(table), table.record_type)
-    if found.num_rows != expected.num_rows:
-        return [f"{name}: {found.num_rows} rows, {table.stem}.jsonl has {expected.num_rows}"]
-    if not found.equals(expected):
-        return [f"{name}: does not say the same as {table.stem}.jsonl"]
-    return []
+    schema = schema_of(table.record_type, tables.facts.unused[table.name])
+    problem = parquet_problem(path / name, tables.rows(table), table.record_type, schema, f"{table.stem}.jsonl")
+    return [f"{name}: {problem}"] if problem else []
 
 
 def _check_summary(manifest: Manifest, tables: Tables, counted: Mapping[str, Any]) -> list[str]:
@@ -167,7 +153,7 @@ def _check_summary(manifest: Manifest, tables: Tables, counted: Mapping[str, Any
         rows = tables.rows(table)
         if not rows:
             problems.append(f"{table.name}: the table is empty")
-        if list(rows) != sorted(rows, key=table.order):
+        if table.name in tables.facts.unordered:
             problems.append(f"{table.name}: the rows are not in order")
     return problems
 

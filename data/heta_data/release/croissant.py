@@ -105,10 +105,10 @@ def croissant_problems(text: str, manifest: Manifest, digests: Mapping[str, str]
 def _responsible(tables: Tables, manifest: Manifest) -> dict[str, Any]:
     """RAI terms, from the campaign as it was."""
     people = manifest.raters.get("human", 0)
-    arms = sorted({labels.arm for labels in tables.labels})
-    answered = [labels for labels in tables.labels if labels.answered]
-    items = {labels.item_id for labels in answered}
-    models = sorted({row.model for row in tables.attributions if row.model != "none"})
+    facts = tables.facts
+    arms = sorted({arm for _, arm in facts.groups})
+    answers, items = facts.answers.total(), len(facts.answers)
+    models = sorted({name for name, _, _ in facts.models})
     return {
         "rai:dataCollection": (
             "Prompts were composed from licensed texts, evidence beside a distractor and a question; where each text "
@@ -117,15 +117,15 @@ def _responsible(tables: Tables, manifest: Manifest) -> dict[str, Any]:
         "rai:dataAnnotationProtocol": (
             f"Raters marked the words that a reader needs to know the answer. Arms: {', '.join(arms)}; blind raters "
             f"saw nothing derived from an attribution. Isolation of raters: "
-            f"{', '.join(sorted({labels.isolation for labels in tables.labels}))}."
+            f"{', '.join(sorted(facts.isolation))}."
         ),
         "rai:dataAnnotationPlatform": "Label Studio, community edition",
         "rai:dataAnnotationAnalysis": (
             "Agreement, with 95 % intervals, stands in MANIFEST.json." if manifest.agreement else "Not computed."
         ),
-        "rai:annotationsPerItem": f"{len(answered) / max(len(items), 1):.2f} answers on average, {len(items)} items",
+        "rai:annotationsPerItem": f"{answers / max(items, 1):.2f} answers on average, {items} items",
         "rai:annotatorDemographics": (
-            f"{kinds_sentence(tables.labels)} {'Nothing else is recorded of them.' if people else 'None is a person.'}"
+            f"{kinds_sentence(facts)} {'Nothing else is recorded of them.' if people else 'None is a person.'}"
         ),
         "rai:machineAnnotationTools": [f"attributions of the language model {name}" for name in models],
         "rai:dataBiases": (
@@ -169,7 +169,7 @@ def _record_set(table: Table, tables: Tables) -> dict[str, Any]:
         "@id": table.name,
         "name": table.name,
         "description": f"One row is {ABOUT[table.name]}.",
-        "field": list(_fields(table, schema_of(tables.rows(table), table.record_type))),
+        "field": list(_fields(table, schema_of(table.record_type, tables.facts.unused[table.name]))),
     }
 
 

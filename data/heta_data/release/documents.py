@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from heta_data.release.card import BANNER, kinds_sentence, label_groups, render_card
 from heta_data.release.croissant import CROISSANT, render_croissant
+from heta_data.release.facts import Facts
 from heta_data.release.licences import notices
 from heta_data.release.manifest import CARD, Manifest
 from heta_data.release.tables import TABLES, Tables
@@ -65,22 +66,18 @@ def _render(template: str, tables: Tables, manifest: Manifest) -> str:
     return environment.get_template(template).render(
         manifest=manifest,
         banner=BANNER,
-        kinds_sentence=kinds_sentence(tables.labels),
-        groups=label_groups(tables.labels),
+        kinds_sentence=kinds_sentence(tables.facts),
+        groups=label_groups(tables.facts),
         sources=sorted({item.source for item in tables.items}),
         languages=sorted({item.language for item in tables.items}),
         documents=len({item.group for item in tables.items}),
-        raters_each=_raters_each(tables),
-        consents=sum(labels.consent_version is not None for labels in tables.labels),
-        days=sorted({labels.origin.created_at for labels in tables.labels if labels.origin is not None}),
+        raters_each=_raters_each(tables.facts),
+        consents=tables.facts.consents,
+        days=sorted(tables.facts.days),
     )
 
 
-def _raters_each(tables: Tables) -> str:
+def _raters_each(facts: Facts) -> str:
     """How many raters answered an item, from the fewest to the most."""
-    raters: dict[str, set[str]] = {}
-    for labels in tables.labels:
-        if labels.answered:
-            raters.setdefault(labels.item_id, set()).add(labels.rater)
-    numbers = sorted({len(found) for found in raters.values()})
+    numbers = sorted({len(found) for found in facts.answered_by.values()})
     return "none" if not numbers else str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"

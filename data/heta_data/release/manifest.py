@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
@@ -89,41 +90,34 @@ class Manifest(Record):
 
 def summarise(tables: Tables) -> dict[str, Any]:
     """The manifest's fields that follow from the rows alone."""
-    raters = {(labels.kind, labels.rater) for labels in tables.labels}
-    kinds = {kind for kind, _ in raters} | {kind for gold in tables.gold for kind in gold.kinds}
+    facts = tables.facts
+    kinds = {kind for kind, _ in facts.raters} | facts.gold_kinds
     return {
-        "content_fingerprint": content_hash(
-            {table.name: sorted(row.fingerprint() for row in tables.rows(table)) for table in TABLES}
-        ),
+        "content_fingerprint": content_hash({table.name: facts.fingerprints[table.name] for table in TABLES}),
         "simulated": "simulated" in kinds,
         "counts": {table.name: len(tables.rows(table)) for table in TABLES},
-        "raters": dict(sorted(Counter(kind for kind, _ in raters).items())),
+        "raters": dict(sorted(Counter(kind for kind, _ in facts.raters).items())),
     }
 
 
 def describe_origin(tables: Tables) -> dict[str, Any]:
     """How the rows came about, as far as they say it themselves: campaigns, models, methods, libraries."""
-    attributions = tables.attributions
-    methods = {(row.method, row.config_hash): row.config for row in attributions}
+    facts = tables.facts
     return {
-        "campaigns": sorted({labels.campaign_hash for labels in tables.labels}),
-        "isolation": sorted({labels.isolation for labels in tables.labels}),
-        "consent_versions": sorted({labels.consent_version for labels in tables.labels if labels.consent_version}),
-        "segmentations": sorted(
-            {row.segmentation for row in tables.labels} | {row.segmentation for row in tables.gold}
-        ),
-        "gold_methods": sorted({gold.method for gold in tables.gold}),
+        "campaigns": sorted(facts.campaigns),
+        "isolation": sorted(facts.isolation),
+        "consent_versions": sorted(facts.consent_versions),
+        "segmentations": sorted(facts.segmentations),
+        "gold_methods": sorted(facts.gold_methods),
         "models": [
             {"name": name, "revision": revision, "tokenizer": tokenizer}
-            for name, revision, tokenizer in sorted(
-                {(row.model, row.model_revision, row.tokenizer) for row in attributions if row.model != "none"}
-            )
+            for name, revision, tokenizer in sorted(facts.models)
         ],
         "methods": [
-            {"method": method, "config_hash": config_hash, "config": methods[(method, config_hash)]}
-            for method, config_hash in sorted(methods)
+            {"method": method, "config_hash": config_hash, "config": facts.methods[(method, config_hash)]}
+            for method, config_hash in sorted(facts.methods)
         ],
-        "libraries": [dict(pairs) for pairs in sorted({tuple(sorted(row.versions.items())) for row in attributions})],
+        "libraries": [dict(pairs) for pairs in sorted(facts.libraries)],
     }
 
 
@@ -154,12 +148,12 @@ def make_manifest(
     )
 
 
-def with_files(manifest: Manifest, tables: Tables, files: Mapping[str, bytes]) -> Manifest:
-    """The manifest with an entry for each of the bundle's other files (path -> content)."""
+def with_files(manifest: Manifest, tables: Tables, files: Mapping[str, tuple[str, int]]) -> Manifest:
+    """The manifest with an entry for each of the bundle's other files: path -> sha256 and bytes."""
     rows = {f"{table.stem}.{ending}": len(tables.rows(table)) for table in TABLES for ending in ("jsonl", "parquet")}
     entries = tuple(
-        FileEntry(path=path, sha256=sha256(content), bytes=len(content), rows=rows.get(path))
-        for path, content in sorted(files.items())
+        FileEntry(path=path, sha256=digest, bytes=size, rows=rows.get(path))
+        for path, (digest, size) in sorted(files.items())
     )
     return manifest.model_copy(update={"files": entries})
 
@@ -183,6 +177,12 @@ def render_manifest(manifest: Manifest) -> bytes:
 def render_checksums(checksums: Mapping[str, str]) -> bytes:
     """Path -> sha256 in the form that `sha256sum --check` reads."""
     return "".join(f"{digest}  {path}\n" for path, digest in sorted(checksums.items())).encode("utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, which is not held in memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sha256(content: bytes) -> str:

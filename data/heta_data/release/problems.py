@@ -1,8 +1,9 @@
 """What must not be released: every problem in the rows, each with the way to its place."""
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from heta.records import Span
 from heta.words import SEGMENTATION, segment_words
@@ -13,6 +14,7 @@ from heta_data.release.gold import gold_problems
 from heta_data.release.licences import incompatible
 from heta_data.release.tables import TABLES, Tables
 
+_KEPT = 64
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 
 
@@ -20,33 +22,52 @@ def find_problems(tables: Tables, licences: Iterable[str]) -> list[str]:
     """Every problem of the rows themselves; `licences` are the identifiers that may occur."""
     known = set(licences)
     items = {item.id: item for item in tables.items}
-    words = {item.id: frozenset(segment_words(item.prompt)) for item in tables.items}
-    problems = list(_repeated(tables))
-    for item in tables.items:
-        problems += _rights(item, known)
-    for labels in tables.labels:
+    words = Words(items)
+    problems = [problem for item in tables.items for problem in _rights(item, known)]
+    of_item: dict[str, list[int]] = defaultdict(list)
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for number, labels in enumerate(tables.labels):
+        of_item[labels.item_id].append(number)
+        kinds[labels.rater].add(labels.kind)
         where = f"labels > item {labels.item_id} > {labels.arm} > rater {labels.rater}"
-        problems += [f"{where} > {problem}" for problem in _units(labels, items, words)]
-        problems += [f"{where} > {problem}" for problem in _rater(labels)]
-    problems += _kinds(tables.labels)
-    by_item: dict[str, list[TokenLabels]] = defaultdict(list)
-    for labels in tables.labels:
-        by_item[labels.item_id].append(labels)
+        problems += [f"{where} > {problem}" for problem in (*_units(labels, items, words), *_rater(labels))]
     for gold in tables.gold:
+        own = [tables.labels[number] for number in of_item.get(gold.item_id, ())]
         where = f"gold > item {gold.item_id}"
-        found = (*_units(gold, items, words), *gold_problems(gold, by_item[gold.item_id]))
-        problems += [f"{where} > {problem}" for problem in found]
+        problems += [f"{where} > {problem}" for problem in (*_units(gold, items, words), *gold_problems(gold, own))]
     for record in tables.attributions:
         where = f"attributions > item {record.item_id} > {record.method} > {record.model}"
         problems += [f"{where} > {problem}" for problem in _spans(record, items, words)]
-    for table in TABLES:
-        for row, entry in enumerate(tables.rows(table), start=1):
-            problems += [f"{table.name} > row {row} > {problem}" for problem in _addresses(entry)]
-    return problems
+    return [*_repeated_or_addressed(tables), *problems, *_kinds(kinds)]
 
 
-def _repeated(tables: Tables) -> Iterator[str]:
-    identities = {
+class Words(Mapping[str, frozenset[Span]]):
+    """The words of each item's prompt, by its id; those of the last items that were asked for are kept."""
+
+    def __init__(self, items: Mapping[str, Item]) -> None:
+        self._items = items
+        self._kept: OrderedDict[str, frozenset[Span]] = OrderedDict()
+
+    def __getitem__(self, item: str) -> frozenset[Span]:
+        if item not in self._kept:
+            self._kept[item] = frozenset(segment_words(self._items[item].prompt))
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return self._kept[item]
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._items
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+def _repeated_or_addressed(tables: Tables) -> Iterator[str]:
+    """Rows that stand there twice, and fields that hold an e-mail address."""
+    identities: dict[str, Callable[[Any], str]] = {
         "items": lambda row: row.id,
         "labels": lambda row: (
             f"item {row.item_id} > campaign {row.campaign_hash} > {row.arm} > round {row.round} > rater {row.rater}"
@@ -55,7 +76,11 @@ def _repeated(tables: Tables) -> Iterator[str]:
         "attributions": lambda row: " > ".join(row.key),
     }
     for table in TABLES:
-        for identity, count in Counter(map(identities[table.name], tables.rows(table))).items():
+        counts: Counter[str] = Counter()
+        for number, row in enumerate(tables.rows(table), start=1):
+            counts[identities[table.name](row)] += 1
+            yield from (f"{table.name} > row {number} > {problem}" for problem in _addresses(row))
+        for identity, count in counts.items():
             if count > 1:
                 yield f"{table.name} > {identity}: stands there {count} times"
 
@@ -107,10 +132,7 @@ def _rater(labels: TokenLabels) -> Iterator[str]:
         yield "began from a prediction, which nobody sees who labels blind: pull the campaign again, or delete the line"
 
 
-def _kinds(labels: Sequence[TokenLabels]) -> Iterator[str]:
-    kinds: dict[str, set[str]] = defaultdict(set)
-    for entry in labels:
-        kinds[entry.rater].add(entry.kind)
+def _kinds(kinds: Mapping[str, set[str]]) -> Iterator[str]:
     for rater, found in sorted(kinds.items()):
         if len(found) > 1:
             yield f"labels > rater {rater}: of several kinds at once ({', '.join(sorted(found))})"
