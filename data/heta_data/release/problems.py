@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from heta.records import Span
 from heta.words import SEGMENTATION, segment_words
@@ -19,26 +19,64 @@ EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 
 
 def find_problems(tables: Tables, licences: Iterable[str]) -> list[str]:
-    """Every problem of the rows themselves; `licences` are the identifiers that may occur."""
-    known = set(licences)
-    items = {item.id: item for item in tables.items}
-    words = Words(items)
-    problems = [problem for item in tables.items for problem in _rights(item, known)]
-    of_item: dict[str, list[int]] = defaultdict(list)
-    kinds: dict[str, set[str]] = defaultdict(set)
-    for number, labels in enumerate(tables.labels):
-        of_item[labels.item_id].append(number)
-        kinds[labels.rater].add(labels.kind)
-        where = f"labels > item {labels.item_id} > {labels.arm} > rater {labels.rater}"
-        problems += [f"{where} > {problem}" for problem in (*_units(labels, items, words), *_rater(labels))]
-    for gold in tables.gold:
-        own = [tables.labels[number] for number in of_item.get(gold.item_id, ())]
-        where = f"gold > item {gold.item_id}"
-        problems += [f"{where} > {problem}" for problem in (*_units(gold, items, words), *gold_problems(gold, own))]
-    for record in tables.attributions:
-        where = f"attributions > item {record.item_id} > {record.method} > {record.model}"
-        problems += [f"{where} > {problem}" for problem in _spans(record, items, words)]
-    return [*_repeated_or_addressed(tables), *problems, *_kinds(kinds)]
+    """Every problem of the rows themselves, in one pass over each table; `licences` are the identifiers that may occur."""
+    look = _Look(tables, frozenset(licences))
+    problems: list[str] = []
+    for table in TABLES:
+        counts: Counter[str] = Counter()
+        for number, row in enumerate(tables.rows(table), start=1):
+            one = look.at(number - 1, row)
+            counts[one.identity] += 1
+            problems += [f"{one.where} > {problem}" for problem in one.problems]
+            problems += [f"{table.name} > row {number} > {problem}" for problem in _addresses(row)]
+        twice = ((identity, count) for identity, count in counts.items() if count > 1)
+        problems += [f"{table.name} > {identity}: stands there {count} times" for identity, count in twice]
+    return [*problems, *_kinds(look.kinds)]
+
+
+class _Seen(NamedTuple):
+    """What was found about one row."""
+
+    identity: str
+    """No other row may have it."""
+    where: str
+    problems: Iterable[str]
+
+
+class _Look:
+    """Looks at one row after the other, items first and labels before gold."""
+
+    def __init__(self, tables: Tables, known: frozenset[str]) -> None:
+        self.tables = tables
+        self.known = known
+        self.items = {item.id: item for item in tables.items}
+        self.words = Words(self.items)
+        self.kinds: dict[str, set[str]] = defaultdict(set)
+        """Rater -> kinds."""
+        self._labels_of: dict[str, list[int]] = defaultdict(list)
+
+    def at(self, number: int, row: Record) -> _Seen:
+        """The row of that number in its table, from 0."""
+        match row:
+            case Item():
+                return _Seen(row.id, f"items > {row.id} ({row.source}:{row.source_id})", _rights(row, self.known))
+            case TokenLabels():
+                self._labels_of[row.item_id].append(number)
+                self.kinds[row.rater].add(row.kind)
+                identity = f"campaign {row.campaign_hash} > {row.arm} > round {row.round} > rater {row.rater}"
+                where = f"labels > item {row.item_id} > {row.arm} > rater {row.rater}"
+                problems = (*_units(row, self.items, self.words), *_rater(row))
+                return _Seen(f"item {row.item_id} > {identity}", where, problems)
+            case GoldLabels():
+                own = [self.tables.labels[label] for label in self._labels_of.get(row.item_id, ())]
+                problems = (*_units(row, self.items, self.words), *gold_problems(row, own))
+                identity = f"item {row.item_id} > {row.method} > {'+'.join(row.arms)}"
+                return _Seen(identity, f"gold > item {row.item_id}", problems)
+            case AttributionRecord():
+                where = f"attributions > item {row.item_id} > {row.method} > {row.model}"
+                return _Seen(" > ".join(row.key), where, _spans(row, self.items, self.words))
+            case _:
+                raise TypeError(f"no table of a release holds {type(row).__name__}")
 
 
 class Words(Mapping[str, frozenset[Span]]):
@@ -65,42 +103,21 @@ class Words(Mapping[str, frozenset[Span]]):
         return len(self._items)
 
 
-def _repeated_or_addressed(tables: Tables) -> Iterator[str]:
-    """Rows that stand there twice, and fields that hold an e-mail address."""
-    identities: dict[str, Callable[[Any], str]] = {
-        "items": lambda row: row.id,
-        "labels": lambda row: (
-            f"item {row.item_id} > campaign {row.campaign_hash} > {row.arm} > round {row.round} > rater {row.rater}"
-        ),
-        "gold": lambda row: f"item {row.item_id} > {row.method} > {'+'.join(row.arms)}",
-        "attributions": lambda row: " > ".join(row.key),
-    }
-    for table in TABLES:
-        counts: Counter[str] = Counter()
-        for number, row in enumerate(tables.rows(table), start=1):
-            counts[identities[table.name](row)] += 1
-            yield from (f"{table.name} > row {number} > {problem}" for problem in _addresses(row))
-        for identity, count in counts.items():
-            if count > 1:
-                yield f"{table.name} > {identity}: stands there {count} times"
-
-
-def _rights(item: Item, known: set[str]) -> Iterator[str]:
-    where = f"items > {item.id} ({item.source}:{item.source_id}) > rights"
+def _rights(item: Item, known: Collection[str]) -> Iterator[str]:
     fields = {right.field for right in item.rights if right.licence.strip()}
     for role in sorted({segment.role for segment in item.segments} - {"separator"}):
         if role not in fields:
-            yield f"{where}: no licence for the {role}"
+            yield f"rights: no licence for the {role}"
     for right in item.rights:
         if not right.licence.strip():
-            yield f"{where} > {right.field}: the licence is empty"
+            yield f"rights > {right.field}: the licence is empty"
         elif right.licence not in known:
             yield (
-                f"{where} > {right.field}: licence {right.licence!r} is not known; "
+                f"rights > {right.field}: licence {right.licence!r} is not known; "
                 "use its SPDX identifier, or give its address under [release.licences] in heta.toml"
             )
     if pair := incompatible(right.licence for right in item.rights):
-        yield f"{where}: {pair[0]} and {pair[1]} in one prompt: no licence of the whole satisfies both"
+        yield f"rights: {pair[0]} and {pair[1]} in one prompt: no licence of the whole satisfies both"
 
 
 def _units(

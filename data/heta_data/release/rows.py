@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar, overload
 
-from heta_data.jsonl import parse_line, scan_records
+from heta_data.jsonl import scan_records, validate_line
 from heta_data.records import Record
 
 R = TypeVar("R", bound=Record)
@@ -62,7 +62,8 @@ class Rows(Sequence[R], Generic[R]):
     def _read(self, file: BinaryIO, place: Place) -> R:
         file.seek(place.start)
         line = file.readline().decode("utf-8")
-        record = parse_line(line, self.record_type, f"{place.path}:byte {place.start}")
+        # That it is a line of this type was found out when it was indexed.
+        record = validate_line(line, self.record_type, f"{place.path}:byte {place.start}")
         return record if self.change is None else self.change(record)
 
 
