@@ -96,7 +96,7 @@ def push(folder: Path, batch: int, accounts: Path | None, dry_run: bool, as_json
         click.echo(
             f"{arm.arm}: {arm.sent} tasks sent, {arm.present} there before, {arm.predictions} predictions; "
             f"read back and equal ({arm.digest})\n"
-            f"  {len(arm.projects)} {'projects' if len(arm.projects) > 1 else 'project'} on {arm.url}\n"
+            f"  {len(arm.projects)} {'project' if len(arm.projects) == 1 else 'projects'} to label in on {arm.url}\n"
             f"  log-ins of {arm.raters} raters: {arm.logins} (keep it to yourself, hand out one line each)"
         )
         for rater, reason in arm.waiting.items():
@@ -195,7 +195,13 @@ def _say_plan(planned: "Plan") -> None:
     click.echo(f"campaign   {settings.name} ({planned.campaign_hash})")
     click.echo(f"items      {len(planned.items)}{drawn}, {planned.units} {planned.settings.unit}s to mark")
     if planned.gold:
-        click.echo(f"gold       {len(planned.gold)} of them have known labels and are hidden among the others")
+        have = "has known labels and is" if len(planned.gold) == 1 else "have known labels and are"
+        click.echo(f"gold       {len(planned.gold)} of them {have} hidden among the others")
+    if planned.consent is not None or planned.practice:
+        agree = [f"agree to {settings.consent}"] if planned.consent is not None else []
+        practise = [f"practise on {len(planned.practice)} gold items (pass mark {settings.pass_mark:g})"]
+        first = ", then ".join(agree + (practise if planned.practice else []))
+        click.echo(f"first      raters {first}; after each step push again to let in who is ready")
     click.echo(f"guideline  {planned.guideline.name} ({planned.guideline.hash})")
     for arm in planned.arms:
         click.echo(f"arm        {arm.arm}: {len(arm.raters)} {settings.kind} raters ({', '.join(arm.raters)})")
