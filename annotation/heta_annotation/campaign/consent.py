@@ -13,6 +13,8 @@ from heta_annotation.campaign.queue_push import QueuePushed
 from heta_annotation.campaign.queues import Queue
 from heta_data.records import content_hash
 
+DECLINED = "does not agree to take part"
+"""What somebody who declines waits for: nothing."""
 Send = Callable[[Queue, ProjectPage], QueuePushed]
 """Brings a queue and its page to the server."""
 Reach = Callable[[str], CampaignClient]
@@ -48,7 +50,7 @@ class ConsentPage:
         if agreed is None:
             return "has not answered the consent page yet"
         self.ledger.standings.note_consent(rater.arm, rater.pseudonym, self.text.hash, agreed=agreed)
-        return "" if agreed else "does not agree to take part"
+        return "" if agreed else DECLINED
 
     def _page(self, queue: str) -> ProjectPage:
         return ProjectPage(

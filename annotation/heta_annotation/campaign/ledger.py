@@ -177,8 +177,22 @@ class Ledger:
         return sorted(arm for arm in get_args(Arm) if arm in whole)
 
     def unsent(self) -> list[Project]:
-        """Queues of raters that have no project yet, by name: a push was cut short, or has yet to come."""
-        return [row for row in self._standing(self._working()) if row.number is None]
+        """Queues of raters that have no project yet, by name: a push was cut short, or has yet to come.
+
+        Not those of raters who have yet to agree or to pass the practice: no push makes these.
+        """
+        return [row for row in self._standing(self._working()) if row.number is None and not self._held_back(row)]
+
+    def _held_back(self, row: Project) -> bool:
+        """Whether the campaign has stages that the queue's rater is not through."""
+        begun = self.campaign()
+        if begun is None or row.rater is None:
+            return False
+        standing = self.standings.of(row.arm, row.rater)
+        return bool(
+            (begun.settings.get("consent") and not standing.agreed)
+            or (begun.settings.get("practice") and not standing.passed)
+        )
 
     def _working(self) -> list[Project]:
         """Every queue that raters of the arms work in, by name, those of raters who have withdrawn too."""

@@ -110,7 +110,7 @@ class _Arm:
         accounts = known_accounts(self.workspace, self.connection.name)
         todo: list[_Label] = []
         present = 0
-        rows = [row for phase in PHASES for row in self.ledger.projects(self.arm, phase)]
+        rows = [row for phase in PHASES for row in self.ledger.projects(self.arm, phase) if row.number is not None]
         for row in rows:
             mine = [rater for name, rater in raters.items() if row.rater in (None, name)]
             missing, done = self._missing(row, mine, accounts)

@@ -54,7 +54,10 @@ def extend(folder: Path, arm: str, items: str, by: int, new: str, dry_run: bool,
     if as_json:
         click.echo(json.dumps(asdict(found), indent=2))
         return
-    click.echo(f"{len(found.items)} {items} items of arm {arm}{' would get' if dry_run else ' get'} more answers")
+    if found.given or not found.nobody:
+        click.echo(f"{len(found.items)} {items} items of arm {arm}{' would get' if dry_run else ' get'} more answers")
+    else:
+        click.echo(f"no answers to add: {len(found.items)} {items} items of arm {arm} need more")
     for rater, count in found.given.items():
         click.echo(f"  {rater}: {count} more")
     if found.nobody:
