@@ -31,6 +31,7 @@ from heta_data.records import AttributionRecord, Item, MetricResult, RaterKind, 
 from heta_data.release import build_release, check_release
 from heta_data.release.card import BANNER
 from heta_data.release.licences import KNOWN, incompatible
+from heta_data.sealing import seal
 from heta_data.workspace import Workspace
 
 
@@ -138,7 +139,7 @@ def test_agreement_of_raters_comes_from_the_results(workspace: Workspace) -> Non
         [r for path in workspace.attributions.glob("*/*.jsonl") for r in read_records(path, AttributionRecord)],
     )
     head = MetricResult(metric="items", subject="evaluation", value=3.0, n=3, config={"inputs": now})
-    write_records(workspace.results, [head, other, alpha])
+    write_records(workspace.results, seal([head, other, alpha]))
     built = build_release(workspace, "1.0.0")
     assert built.manifest.agreement == (alpha,)
     assert "| alpha | 0.500 | 0.250 to 0.750 | 3 | human |" in (built.path / "README.md").read_text()

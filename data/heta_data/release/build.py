@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from heta.errors import ConfigError
-from heta_data.errors import ReleaseBlocked
+from heta_data.errors import IntegrityError, ReleaseBlocked
 from heta_data.jsonl import collect_records
 from heta_data.records import MetricResult, canonical_json
 from heta_data.release.check import check_release
@@ -33,6 +33,7 @@ from heta_data.release.manifest import (
 from heta_data.release.parquet import ParquetFile, schema_of
 from heta_data.release.problems import EMAIL, find_problems
 from heta_data.release.tables import TABLES, Table, Tables, read_workspace
+from heta_data.sealing import check_seal
 from heta_data.workspace import Workspace
 
 
@@ -95,6 +96,11 @@ def _read_agreement(workspace: Workspace, inputs: str | None, problems: list[str
         return []
     results, bad = collect_records(workspace.results, MetricResult)
     problems += bad
+    if not bad:
+        try:
+            check_seal(workspace.results)
+        except IntegrityError as error:
+            problems.append(str(error).removeprefix(f"{workspace.root}/"))
     made_from = {result.config["inputs"] for result in results if "inputs" in result.config}
     if inputs is not None and not bad and made_from != {inputs}:
         said = (

@@ -19,7 +19,7 @@ EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 
 
 def find_problems(tables: Tables, licences: Iterable[str]) -> list[str]:
-    """Every problem of the rows themselves, in one pass over each table; `licences` are the identifiers that may occur."""
+    """Every problem of the rows, in one pass over each table; `licences` are the identifiers that may occur."""
     look = _Look(tables, frozenset(licences))
     problems: list[str] = []
     for table in TABLES:

@@ -9,13 +9,13 @@ from heta_data.attribution_files import attribution_files
 from heta_data.errors import IntegrityError
 from heta_data.jsonl import read_records
 from heta_data.records import Item, MetricResult
+from heta_data.sealing import check_seal
 from heta_data.workspace import Workspace
 from heta_evaluation.comparison.answer import Answer, Pair, answer, recorded
 from heta_evaluation.comparison.subjects import resolve
 from heta_evaluation.report.files import read_results
 from heta_evaluation.report.sheets import Origin
 from heta_evaluation.results import HUMAN_REFERENCE, ResultIndex
-from heta_evaluation.sealing import check_seal
 from heta_evaluation.statistics.bootstrap import FEW_RATERS
 from heta_evaluation.statistics.tests import holm
 from heta_evaluation.summary import MAIN
