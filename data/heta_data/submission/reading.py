@@ -70,7 +70,8 @@ def _refuse_file(path: Path, limits: Limits) -> None:
 def _parse(line: bytes, number: int, path: Path) -> SubmissionHeader | SubmissionScores | str:
     where = f"{path}:{number}"
     try:
-        return parse_line(line.decode("utf-8"), SubmissionHeader if number == 1 else SubmissionScores, where)
+        text = line.decode("utf-8")
+        return parse_line(text, SubmissionHeader, where) if number == 1 else parse_line(text, SubmissionScores, where)
     except UnicodeDecodeError as error:
         return f"{where}: not UTF-8 text (byte {error.start} of the line)"
     except RecordError as error:
