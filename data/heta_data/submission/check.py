@@ -1,17 +1,29 @@
 """Whether a submission fits a release: every problem with its line, item and field; a missing item is named."""
 
+import re
 from collections.abc import Iterator
-from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from heta_data.errors import RecordError
-from heta_data.jsonl import parse_line
-from heta_data.record_file import RecordFile
+import numpy as np
+
+from heta.records import Span
+from heta.words import overlap
+from heta_data.compose import label_units
 from heta_data.records import Item
-from heta_data.release.manifest import MANIFEST, Manifest, sha256
-from heta_data.submission.reading import Limits, read_submission
+from heta_data.submission.bundle import Release, most_units
+from heta_data.submission.reading import read_submission
 from heta_data.submission.records import SubmissionHeader, SubmissionScores
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+MOST = 1_000
+"""Problems after which reading ends: a file of nothing but line feeds has a thousand million of them."""
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
+"""An e-mail address ends in letters; `model@v1.0` does not."""
+_LONGEST = 300
+"""Characters of a message."""
 
 
 class Problem(NamedTuple):
@@ -29,73 +41,75 @@ class Problem(NamedTuple):
         return f"{place}: {inner}: {self.message}" if inner else f"{place}: {self.message}"
 
 
-class Release(NamedTuple):
-    """What of a bundle a submission is checked against."""
-
-    manifest: Manifest
-    manifest_sha256: str
-    items: RecordFile[Item]
+Found = Problem | SubmissionHeader | SubmissionScores
 
 
-def open_release(root: Path) -> Release:
-    """The manifest and the items of a bundle; of the items only where each stands is kept.
-
-    Does not replace `heta release check`, which proves that the bundle itself is whole.
-
-    Raises:
-        RecordError: the manifest or an item cannot be read.
-    """
-    path = root / MANIFEST
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be read: {error.strerror}; name the folder of a release") from None
-    try:
-        manifest = parse_line(content.decode("utf-8"), Manifest, str(path))
-    except UnicodeDecodeError:
-        raise RecordError(f"{path}: not UTF-8 text; fetch the release again") from None
-    items = RecordFile(root / "data" / "items" / "items.jsonl", Item, attrgetter("id"))
-    for _ in items.scan():
-        pass
-    if items.problems:
-        raise RecordError(items.problems[0])
-    return Release(manifest, sha256(content), items)
-
-
-def check_submission(path: Path, release: Release, limits: Limits = Limits()) -> Iterator[Problem]:
+def check_submission(path: Path, release: Release) -> Iterator[Problem]:
     """Every problem, in the order of the file; none means that the submission can be scored.
 
-    Holds one line, one item and the ids seen, which are at most those of the release.
+    Holds one line, one item and the ids seen, which are at most those of the release. Ends after `MOST` problems, and
+    says so.
+
+    Raises:
+        RecordError: the file cannot be opened as a submission at all.
+    """
+    count = 0
+    for found in examine(path, release):
+        if isinstance(found, Problem):
+            if count == MOST:
+                message = f"has more problems than these {MOST:,}; repair them and check again"
+                yield Problem(str(path), None, None, None, message)
+                return
+            count += 1
+            yield found
+
+
+def examine(path: Path, release: Release, digest: "_Hash | None" = None) -> Iterator[Found]:
+    """What fits, in the order of the file, and every problem; `digest` takes in every byte.
 
     Raises:
         RecordError: the file cannot be opened as a submission at all.
     """
     name = str(path)
     seen: dict[str, int] = {}
-    unread = 0
-    number = 0
-    for number, found in read_submission(path, limits):
+    unread = number = 0
+    greedy: bool | None = None
+    for number, found in read_submission(path, release.limits, digest):
         if isinstance(found, str):
             unread += 1
-            yield Problem(name, number, None, None, found.removeprefix(f"{path}:{number}:").strip())
+            yield Problem(name, number, None, None, visible(found))
         elif isinstance(found, SubmissionHeader):
-            for field, message in _header_problems(found, release):
-                yield Problem(name, number, None, field, message)
+            problems = list(_header_problems(found, release))
+            yield from (Problem(name, number, None, field, message) for field, message in problems)
+            if not problems:
+                yield found
         elif found.item_id not in release.items:
-            yield Problem(name, number, found.item_id[:60], "item_id", "is no item of this release")
+            yield Problem(name, number, found.item_id, "item_id", "is no item of this release")
         elif found.item_id in seen:
             first = seen[found.item_id]
             yield Problem(name, number, found.item_id, "item_id", f"stands on line {first} already; keep one of them")
         else:
             seen[found.item_id] = number
-            for field, message in _unit_problems(found, release.items[found.item_id].prompt):
-                yield Problem(name, number, found.item_id, field, message)
+            told = found.greedy is not None
+            greedy = told if greedy is None else greedy
+            problems = list(_item_problems(found, release.items[found.item_id]))
+            if told != greedy:
+                problems.append(("greedy", "is told for some items and not for others; tell it for all or for none"))
+            yield from (Problem(name, number, found.item_id, field, visible(message)) for field, message in problems)
+            if not problems:
+                yield found
     if number == 0:
         yield Problem(name, 1, None, None, "is empty; the first line must be the header")
     hint = f"; {unread} line(s) could not be read" if unread else ""
     for item_id in release.items:
         if item_id not in seen:
             yield Problem(name, None, item_id, None, f"has no scores; every item of the release needs a line{hint}")
+
+
+def visible(text: str) -> str:
+    """The text in one line of bounded length, with nothing that a terminal would obey."""
+    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in cut)
 
 
 def _header_problems(header: SubmissionHeader, release: Release) -> Iterator[tuple[str, str]]:
@@ -107,20 +121,41 @@ def _header_problems(header: SubmissionHeader, release: Release) -> Iterator[tup
     ):
         if got != expected:
             yield field, f"got {got!r}, this release has {expected!r}: score the release that the file is for"
-    known = [(model["name"], model["revision"], model["tokenizer"]) for model in manifest.provenance.get("models", [])]
-    got_model = (header.model, header.model_revision, header.tokenizer)
-    if header.model != "none" and got_model not in known:
-        names = ", ".join(f"{name} at {revision}" for name, revision, _ in known) or "none at all"
-        yield "model", f"got {header.model} at {header.model_revision}, this release has targets of {names}"
+    for field, text in header.model_dump(mode="json").items():
+        if isinstance(text, str) and _ADDRESS.search(text):
+            yield field, "holds an e-mail address; a submission is judged by its scores, leave it out"
 
 
-def _unit_problems(scores: SubmissionScores, prompt: str) -> Iterator[tuple[str, str]]:
+def _item_problems(scores: SubmissionScores, item: Item) -> Iterator[tuple[str, str]]:
+    if scores.target != item.target:
+        yield "target", f"got {scores.target[:40]!r}, the item's is {item.target[:40]!r}: explain that one"
+    if len(scores.starts) > (most := most_units(item)):
+        yield "starts", f"has {len(scores.starts):,} units; this prompt has at most {most:,}, one a byte"
+        return
+    problem = _offset_problem(scores, item.prompt)
+    if problem is not None:
+        yield problem  # a shift shows in every unit: the first one says it
+        return
+    spans = [Span(start, end) for start, end in zip(scores.starts, scores.ends, strict=True)]
+    scored = np.asarray([score is not None for score in scores.scores], dtype=bool)
+    words = label_units(item)
+    bare = [
+        word for word, count in zip(words, overlap(item.prompt, spans, scored, words).counts, strict=True) if not count
+    ]
+    if bare:
+        start, end = bare[0]
+        more = f" ({len(bare)} of {len(words)} words that raters can mark)" if len(bare) > 1 else ""
+        yield (
+            "scores",
+            f"no score stands for {item.prompt[start:end][:40]!r} at [{start}, {end}){more}; "
+            "give 0 where the method says nothing",
+        )
+
+
+def _offset_problem(scores: SubmissionScores, prompt: str) -> tuple[str, str] | None:
     for unit, (start, end, text) in enumerate(zip(scores.starts, scores.ends, scores.units, strict=True)):
         if end > len(prompt):
-            yield f"ends.{unit}", f"got {end}, the prompt has {len(prompt)} code points"
-            return
+            return f"ends.{unit}", f"got {end}, the prompt has {len(prompt)} code points"
         if prompt[start:end] != text:
-            yield f"units.{unit}", f"got {text[:40]!r}, the prompt has {prompt[start:end][:40]!r} at [{start}, {end})"
-            return  # a shift shows in every unit: the first one says it
-    if not scores.starts:
-        yield "scores", "is empty; every item needs scores"
+            return f"units.{unit}", f"got {text[:40]!r}, the prompt has {prompt[start:end][:40]!r} at [{start}, {end})"
+    return None
