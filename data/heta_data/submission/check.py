@@ -37,8 +37,17 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
-        inner = ", ".join(f"{name} {value}" for name, value in (("item", self.item), ("field", self.field)) if value)
-        return f"{place}: {inner}: {self.message}" if inner else f"{place}: {self.message}"
+        return ": ".join(part for part in (place, self._inner, self.message) if part)
+
+    @property
+    def short(self) -> str:
+        """The same without the file's name."""
+        line = "" if self.line is None else f"line {self.line}"
+        return ": ".join(part for part in (line, self._inner, self.message) if part)
+
+    @property
+    def _inner(self) -> str:
+        return ", ".join(f"{name} {value}" for name, value in (("item", self.item), ("field", self.field)) if value)
 
 
 Found = Problem | SubmissionHeader | SubmissionScores
@@ -157,5 +166,8 @@ def _offset_problem(scores: SubmissionScores, prompt: str) -> tuple[str, str] | 
         if end > len(prompt):
             return f"ends.{unit}", f"got {end}, the prompt has {len(prompt)} code points"
         if prompt[start:end] != text:
-            return f"units.{unit}", f"got {text[:40]!r}, the prompt has {prompt[start:end][:40]!r} at [{start}, {end})"
+            return (
+                f"units.{unit}",
+                f"got {text[:40]!r}, the prompt has {prompt[start:end][:40]!r} at [{start}, {end}), in code points",
+            )
     return None

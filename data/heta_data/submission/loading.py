@@ -82,7 +82,7 @@ def load_submission(path: Path, release: Release) -> Submission:
         elif header is not None and not problems:
             records.append(_to_record(found, header))
     if problems or header is None:  # a file without problems has a header
-        raise SubmissionRefused(path, [str(one).removeprefix(f"{path}:").strip() for one in problems], release.root)
+        raise SubmissionRefused(path, [one.short for one in problems], release.root)
     # The file's hash, and whether any score is below 0, are known at its end.
     config = _config(header, digest.hexdigest())
     signed = any(score is not None and score < 0 for record in records for score in record.scores)

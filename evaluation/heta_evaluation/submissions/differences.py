@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from heta.errors import InputError
 from heta_data.records import MetricResult
 from heta_data.submission.loading import Submission
 from heta_evaluation.alignment.table import Progress
@@ -53,8 +54,15 @@ def compare_submissions(
     over them alone.
 
     Raises:
-        InputError: see `score_submissions`; or a metric without paired differences.
+        InputError: see `score_submissions`; or a metric without paired differences, or a model that answers no item.
     """
+    for one in submissions:
+        targets = [record.target for record in one.records if record.target is not None]
+        if targets and not any(target.answered for target in targets):
+            raise InputError(
+                f"{one.path}: {one.header.model} gives the answer of no item by itself; what is said of answers that a "
+                "model never gives is not compared (heta submission score shows its figures apart)"
+            )
     names = subject_names(reference, submissions)
     contrasts = tuple(f"{names[0]} vs {other}" for other in names[1:])
     scoring = score_submissions(reference, submissions, progress=progress, contrasts=contrasts, **overrides)

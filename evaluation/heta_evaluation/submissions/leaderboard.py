@@ -112,6 +112,8 @@ def board_lines(scoring: Scoring) -> list[Line]:
 def _names(line: Line, submission: Submission | None) -> tuple[str, str, str]:
     """From short to certainly unique."""
     subject = line.subject
+    if subject.baseline:
+        return subject.method, subject.method, subject.method
     if submission is None:
         return subject.method, f"{subject.method} on {subject.model}", subject.name
     header = submission.header

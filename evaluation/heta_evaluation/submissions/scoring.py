@@ -46,7 +46,7 @@ class Reference:
     def whose(self) -> str:
         """Where the labels come from, in a sentence."""
         if self.labels_sha256 is None:
-            return f"Labels of the release, {len(self.items)} items."
+            return "The labels are the release’s own."
         return (
             f"Labels that the organiser holds (sha256 {self.labels_sha256[:12]}): "
             f"the {len(self.items)} of {len(self.release.items)} items that they are about."

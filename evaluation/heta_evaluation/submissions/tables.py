@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from heta_data.records import MetricResult
 from heta_evaluation.alignment.subjects import RANDOM
 from heta_evaluation.report.material import Material, heading
+from heta_evaluation.report.paired import paired
+from heta_evaluation.report.plots import signed_difference
 from heta_evaluation.report.rows import count, line_style, row_label
 from heta_evaluation.report.sheets import Cell, Heading, Number, Sheet, SheetRow, headings
 from heta_evaluation.results import ANSWERED, HUMAN_REFERENCE, LABELS, ResultIndex
@@ -40,8 +42,8 @@ def board_sheet(scoring: Scoring, material: Material) -> Sheet:
         "board",
         "Leaderboard",
         "Alignment of each method with raters: mean over items with 95 % interval, best F1@k first. Place: the ranks "
-        "that the paired differences leave open at 95 %, all pairs together; methods whose places overlap are not told "
-        "apart. Baselines have no place.",
+        "that the paired differences leave open at 95 %, all pairs together; the differences below tell which two "
+        "methods are told apart. Baselines have no place.",
         headings("Method", *columns),
         tuple(rows),
         "Of crowd: share of the other raters’ F1@k that a method reaches against one rater at a time. Answers: items "
@@ -73,7 +75,7 @@ def lead(scoring: Scoring, material: Material) -> list[str]:
     said = [
         f"{_some(len(scoring.submissions), 'submission')}{with_methods}, scored on {reference.release.title}: "
         f"{_some(len(reference.items), 'item')}, labels by {raters}. {reference.whose}",
-        _first([line for line in own if line.ranked], index),
+        _first([line for line in own if line.ranked], material),
     ]
     chance, crowd = index.get(MAIN, RANDOM), index.get(MAIN, HUMAN_REFERENCE, "held_out")
     if chance is not None and chance.value is not None:
@@ -83,19 +85,24 @@ def lead(scoring: Scoring, material: Material) -> list[str]:
     return said
 
 
-def _first(lines: Sequence[Line], index: ResultIndex) -> str:
+def _first(lines: Sequence[Line], material: Material) -> str:
     """Who is in first place, as far as the differences tell."""
-    ranks = [(line, found) for line in lines if (found := index.get(MAIN, line.subject.name, "rank"))]
-    known = [(line, found) for line, found in ranks if found.low is not None]
     if len(lines) < 2:
         return "One method alone has no place."
-    if not known:
+    ranks = [(line, material.index.get(MAIN, line.subject.name, "rank")) for line in lines]
+    leaders = [line for line, found in ranks if found is not None and found.low == 1]
+    if not leaders:
         return "Places are not known: the differences have no interval."
-    leaders = [line.label for line, found in known if found.low == 1]
-    few = " With fewer than five raters that says nothing about others." if "note" in known[0][1].config else ""
-    if len(leaders) == 1:
-        return f"First is {leaders[0]}: its differences from all other methods leave 0 out.{few}"
-    return f"First place is open between {', '.join(leaders[:-1])} and {leaders[-1]}.{few}"
+    if len(leaders) > 1:
+        names = [line.label for line in leaders]
+        return f"First place is open between {', '.join(names[:-1])} and {names[-1]}."
+    first = leaders[0]
+    differences = [
+        signed_difference(material, MAIN, first.subject.name, line.subject.name) for line in lines if line is not first
+    ]
+    if all(one is not None and one.value is not None and paired(one).settled for one in differences):
+        return f"First is {first.label}: interval and test agree on that against every other method."
+    return f"{first.label} is ahead by its intervals; tests or too few raters leave open whether it is first."
 
 
 def submission_sheet(scoring: Scoring, material: Material) -> Sheet:
@@ -165,7 +172,7 @@ def _answers(line: Line, index: ResultIndex) -> str:
 def _seconds(scoring: Scoring, line: Line) -> Cell:
     one = scoring.submission(line.subject)
     seconds = scoring.evaluation.table.seconds.get(line.subject.name) if one is None else one.seconds
-    return None if seconds is None else Number(seconds, f"{seconds:.2f}" if seconds >= 0.1 else f"{seconds:.2g}")
+    return None if seconds is None else Number(seconds, f"{seconds:.2f}" if seconds >= 0.01 else f"{seconds:.2g}")
 
 
 def _some(number: int, what: str) -> str:

@@ -1,21 +1,58 @@
-"""`heta submission check` says every problem and leaves with 1."""
+"""`heta submission check` says every problem and leaves with 1; `template` writes what is to be filled in."""
 
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from helpers.sample_records import fill_folder
-from heta_data.cli.submission import submission
+from heta.errors import InputError
+from heta_data.cli.submission import check, template
 from heta_data.release import build_release
+from heta_data.submission.bundle import open_release
+from heta_data.submission.check import check_submission
 
 
 def test_every_problem_is_a_line(tmp_path: Path) -> None:
     bundle = build_release(fill_folder(tmp_path / "folder"), "1.0.0").path
     path = tmp_path / "s.jsonl"
     path.write_text("{\n", encoding="utf-8")
-    done = CliRunner().invoke(submission, ["check", str(path), "--release", str(bundle), "--json"])
+    done = CliRunner().invoke(check, [str(path), "--release", str(bundle), "--json"])
     assert done.exit_code == 1
     problems = [json.loads(line) for line in done.stdout.splitlines()]
     assert [problem["line"] for problem in problems] == [1, None, None, None]
     assert set(problems[0]) == {"file", "line", "item", "field", "message"}
+
+
+@pytest.mark.parametrize("unit", ["word", "sentence", "token"])
+def test_a_template_is_refused_until_it_is_filled_in(tmp_path: Path, unit: str) -> None:
+    bundle = build_release(fill_folder(tmp_path / "folder"), "1.0.0", name="lamps").path
+    path = tmp_path / "s.jsonl"
+    options = ["--release", str(bundle)]
+    done = CliRunner().invoke(template, [*options, "--out", str(path), "--unit", unit])
+    assert (done.exit_code, done.output[:5]) == (0, "Wrote")
+    release = open_release(bundle)
+    empty = list(check_submission(path, release))
+    assert [problem.line for problem in empty] == [1, 2, 3, 4]  # the header and every item
+
+    first, *rest = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    filled = {"method": "ours", "method_version": "1", "seed": 0, "hardware": "cpu"}
+    first |= filled | dict.fromkeys(("model", "model_revision", "tokenizer"), "none")
+    for line, item in zip(rest, release.items.values(), strict=True):
+        if unit == "token":  # each character its own token
+            spans = [(number, number + 1) for number in range(len(item.prompt))]
+            line |= {"starts": [one for one, _ in spans], "ends": [one for _, one in spans], "units": [*item.prompt]}
+        line["scores"] = [0.5] * len(line["starts"])
+    path.write_text("".join(json.dumps(line) + "\n" for line in (first, *rest)), encoding="utf-8")
+    done = CliRunner().invoke(check, [str(path), *options])
+    assert (done.exit_code, done.output) == (0, f"{path}: fits lamps 1.0.0 (3 items)\n")
+
+
+def test_a_template_overwrites_nothing(tmp_path: Path) -> None:
+    bundle = build_release(fill_folder(tmp_path / "folder"), "1.0.0").path
+    path = tmp_path / "s.jsonl"
+    path.write_text("scores of weeks", encoding="utf-8")
+    done = CliRunner().invoke(template, ["--release", str(bundle), "--out", str(path)])
+    assert isinstance(done.exception, InputError) and "is there already" in str(done.exception)
+    assert path.read_text(encoding="utf-8") == "scores of weeks"
