@@ -21,7 +21,7 @@ Scorer = Callable[[Item], np.ndarray]
 
 
 def make_release(
-    root: Path, *, kind: RaterKind = "human", items: int = 24, words: int = 40, methods: int = 2, raters: int = 5
+    root: Path, *, kind: RaterKind = "human", items: int = 40, words: int = 24, methods: int = 2, raters: int = 5
 ) -> Path:
     """A bundle, and beside it the working folder `root` that it was built from."""
     workspace = Workspace(root)

@@ -1,15 +1,12 @@
 """What a leaderboard says: the table with places, who submitted what, and which benchmark it is."""
 
-from collections.abc import Sequence
-
 from heta_data.records import MetricResult
 from heta_evaluation.alignment.subjects import RANDOM
 from heta_evaluation.report.material import Material, heading
-from heta_evaluation.report.paired import paired
-from heta_evaluation.report.plots import signed_difference
 from heta_evaluation.report.rows import count, line_style, row_label
 from heta_evaluation.report.sheets import Cell, Heading, Number, Sheet, SheetRow, headings
 from heta_evaluation.results import ANSWERED, HUMAN_REFERENCE, LABELS, ResultIndex
+from heta_evaluation.submissions.places import first_place, places
 from heta_evaluation.submissions.scoring import Scoring
 from heta_evaluation.summary import COLUMNS, MAIN, Line, figure
 
@@ -25,11 +22,11 @@ def board_sheet(scoring: Scoring, material: Material) -> Sheet:
         Heading("Items", "items"),
         Heading("s / item", "seconds_an_item"),
     )
-    rows = []
+    found, rows = places(material), []
     for line in material.lines:
-        main = line.figures.get(MAIN)
+        main, own = line.figures.get(MAIN), found.get(line.subject.name)
         cells: list[Cell] = [
-            place(line, material.index),
+            "" if line.subject.baseline else str(own) if own and len(found) > 1 else "none",
             "" if line.subject.baseline else line.subject.model,
             *(line.figures.get(metric) for metric in COLUMNS),
             line.normalised,
@@ -42,26 +39,13 @@ def board_sheet(scoring: Scoring, material: Material) -> Sheet:
         "board",
         "Leaderboard",
         "Alignment of each method with raters: mean over items with 95 % interval, best F1@k first. Place: the ranks "
-        "that the paired differences leave open at 95 %, all pairs together; the differences below tell which two "
-        "methods are told apart. Baselines have no place.",
+        "that the paired differences below leave open, corrected for all pairs; baselines have none.",
         headings("Method", *columns),
         tuple(rows),
         "Of crowd: share of the other raters’ F1@k that a method reaches against one rater at a time. Answers: items "
         "whose answer the model gives by itself, where that was told. s / item: as each submitter tells, on their own "
         "hardware; nobody measured it again.",
     )
-
-
-def place(line: Line, index: ResultIndex) -> str:
-    """`2`, or `1–3` where the differences leave that open; why there is none where there is none."""
-    if line.subject.baseline:
-        return ""
-    if not line.ranked:
-        return "not ranked"
-    found = index.get(MAIN, line.subject.name, "rank")
-    if found is None or found.value is None or found.low is None or found.high is None:
-        return "not known"
-    return f"{found.low:.0f}" if found.low == found.high else f"{found.low:.0f}–{found.high:.0f}"
 
 
 def lead(scoring: Scoring, material: Material) -> list[str]:
@@ -75,7 +59,7 @@ def lead(scoring: Scoring, material: Material) -> list[str]:
     said = [
         f"{_some(len(scoring.submissions), 'submission')}{with_methods}, scored on {reference.release.title}: "
         f"{_some(len(reference.items), 'item')}, labels by {raters}. {reference.whose}",
-        _first([line for line in own if line.ranked], material),
+        first_place(material),
     ]
     chance, crowd = index.get(MAIN, RANDOM), index.get(MAIN, HUMAN_REFERENCE, "held_out")
     if chance is not None and chance.value is not None:
@@ -83,26 +67,6 @@ def lead(scoring: Scoring, material: Material) -> list[str]:
     if crowd is not None and crowd.value is not None:
         said.append(f"The other raters reach {figure(crowd)} against one rater at a time.")
     return said
-
-
-def _first(lines: Sequence[Line], material: Material) -> str:
-    """Who is in first place, as far as the differences tell."""
-    if len(lines) < 2:
-        return "One method alone has no place."
-    ranks = [(line, material.index.get(MAIN, line.subject.name, "rank")) for line in lines]
-    leaders = [line for line, found in ranks if found is not None and found.low == 1]
-    if not leaders:
-        return "Places are not known: the differences have no interval."
-    if len(leaders) > 1:
-        names = [line.label for line in leaders]
-        return f"First place is open between {', '.join(names[:-1])} and {names[-1]}."
-    first = leaders[0]
-    differences = [
-        signed_difference(material, MAIN, first.subject.name, line.subject.name) for line in lines if line is not first
-    ]
-    if all(one is not None and one.value is not None and paired(one).settled for one in differences):
-        return f"First is {first.label}: interval and test agree on that against every other method."
-    return f"{first.label} is ahead by its intervals; tests or too few raters leave open whether it is first."
 
 
 def submission_sheet(scoring: Scoring, material: Material) -> Sheet:
