@@ -3,11 +3,14 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from heta_data.options import json_option
+
+if TYPE_CHECKING:
+    from heta_data.submission.template import Unit
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,22 +56,31 @@ def check(ctx: click.Context, /, path: Path, root: Path, as_json: bool) -> None:
 @click.option(
     "--unit",
     type=click.Choice(["word", "token", "sentence"]),
-    default="word",
-    show_default=True,
-    help="What the scores will stand on; tokens are left for you to fill in.",
+    help="What the scores will stand on (default: word); tokens are left for you to fill in.",
 )
-def template(root: Path, out: Path, unit: str) -> None:
+@click.option(
+    "--attributions",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Fill in the scores of this file below attributions/ of a working folder.",
+)
+def template(root: Path, out: Path, unit: "Unit | None", attributions: Path | None) -> None:
     """Write an empty submission for a release: the benchmark, the items, their units, and no scores.
 
+    With --attributions the scores of one method, as `heta data attribute` wrote them, are filled in.
+
     \b
-    Example:
+    Examples:
       heta submission template --release my-benchmark/releases/1.0.0 --out scores.jsonl
+      heta submission template --release releases/1.0.0 --attributions attributions/m/kl-1a2b.jsonl --out kl.jsonl
     """
-    from typing import cast
-
     from heta_data.submission.bundle import open_release
-    from heta_data.submission.template import Unit, write_template
+    from heta_data.submission.template import write_filled, write_template
 
+    if attributions is not None and unit is not None:
+        raise click.UsageError("--attributions brings its own units: leave --unit out")
     release = open_release(root)
-    count = write_template(release, out, cast(Unit, unit))
-    click.echo(f"Wrote {out}: {count} items of {release.title}; fill in the header and the scores, then check it.")
+    if attributions is not None:
+        count, left = write_filled(release, out, attributions), "(version, hardware, seed)"
+    else:
+        count, left = write_template(release, out, unit or "word"), "and the scores"
+    click.echo(f"Wrote {out}: {count} items of {release.title}; fill in the header {left}, then check it.")

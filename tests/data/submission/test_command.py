@@ -9,9 +9,12 @@ from click.testing import CliRunner
 from helpers.sample_records import fill_folder
 from heta.errors import InputError
 from heta_data.cli.submission import check, template
+from heta_data.jsonl import read_records, write_records
+from heta_data.records import AttributionRecord
 from heta_data.release import build_release
 from heta_data.submission.bundle import open_release
 from heta_data.submission.check import check_submission
+from heta_data.submission.loading import load_submission
 
 
 def test_every_problem_is_a_line(tmp_path: Path) -> None:
@@ -56,3 +59,52 @@ def test_a_template_overwrites_nothing(tmp_path: Path) -> None:
     done = CliRunner().invoke(template, ["--release", str(bundle), "--out", str(path)])
     assert isinstance(done.exception, InputError) and "is there already" in str(done.exception)
     assert path.read_text(encoding="utf-8") == "scores of weeks"
+
+
+def test_attributions_become_a_submission(tmp_path: Path) -> None:
+    workspace = fill_folder(tmp_path / "folder")
+    bundle = build_release(workspace, "1.0.0", name="lamps").path
+    path, own = tmp_path / "s.jsonl", workspace.attribution_file("tiny", "kl", "0" * 8)
+    options = ["--release", str(bundle), "--out", str(path), "--attributions", str(own)]
+    done = CliRunner().invoke(template, options)
+    assert done.output == (
+        f"Wrote {path}: 3 items of lamps 1.0.0; fill in the header (version, hardware, seed), then check it.\n"
+    )
+    first, *rest = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    assert (first["method"], first["model"], first["unit"], first["seconds"]) == ("kl", "tiny", "word", 0.75)
+    first |= {"method_version": "1", "seed": 0, "hardware": "cpu"}
+    path.write_text("".join(json.dumps(line) + "\n" for line in (first, *rest)), encoding="utf-8")
+    submission = load_submission(path, open_release(bundle))
+    expected = {record.item_id: record for record in read_records(own, AttributionRecord)}
+    for record in submission.records:
+        same = expected[record.item_id]
+        assert (record.starts, record.ends, record.scores) == (same.starts, same.ends, same.scores)
+        assert record.target is not None and same.target is not None
+        assert (record.target.answered, record.seconds) == (same.target.answered, same.seconds)
+
+
+def test_attributions_that_are_no_submission_are_refused(tmp_path: Path) -> None:
+    workspace = fill_folder(tmp_path / "folder")
+    bundle = build_release(workspace, "1.0.0").path
+    own = workspace.attribution_file("tiny", "kl", "0" * 8)
+    records = list(read_records(own, AttributionRecord))
+    assert records[0].target is not None
+    other = records[0].model_copy(update={"method": "other"})
+    own_answer = [
+        record.model_copy(update={"target": records[0].target.model_copy(update={"policy": "model"})})
+        for record in records
+    ]
+    path = tmp_path / "a.jsonl"
+    for found, said in (
+        (records[1:], "lacks 1 of 3 items of the release"),
+        ([*records[1:], other], "holds several methods"),
+        ([], "holds no attributions"),
+        (own_answer, "explains target 'model'"),
+    ):
+        write_records(path, found)
+        options = ["--release", str(bundle), "--out", str(tmp_path / "s.jsonl"), "--attributions", str(path)]
+        done = CliRunner().invoke(template, options)
+        assert isinstance(done.exception, InputError) and said in str(done.exception)
+    done = CliRunner().invoke(template, [*options, "--unit", "word"])
+    assert done.exit_code == 2 and "leave --unit out" in done.output
+    assert not (tmp_path / "s.jsonl").exists()
