@@ -203,7 +203,8 @@ def leaderboard(folder: Path, root: Path, labels: Path | None, out: Path, as_jso
     if as_json:
         click.echo(json.dumps({"leaderboard": str(path), "submissions": [str(one.path) for one in submissions]}))
         return
-    click.echo(f"Wrote {path}: {len(submissions)} submissions to {release.title}; open it in a browser.")
+    some = f"{len(submissions)} submission{'' if len(submissions) == 1 else 's'}"
+    click.echo(f"Wrote {path}: {some} to {release.title}; open it in a browser.")
 
 
 for command in (check, compare, leaderboard, score, template):

@@ -33,7 +33,7 @@ def print_scoring(scoring: Scoring, submission: Submission, console: "Console | 
     found = differences(scoring, submission)
     if found:
         out.print()
-        out.print(_table(header.method, found))
+        out.print(_table(submission.method, found))
 
 
 def _table(name: str, found: Sequence[Difference]) -> "RichTable":

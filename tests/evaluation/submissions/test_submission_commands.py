@@ -36,7 +36,7 @@ def test_score_prints_and_writes_what_it_found(bundle: Path, files: list[str], t
     assert done.exit_code == 0, done.output
     said = " ".join(done.output.split())
     assert "exact 1 on own/model-1b at r7 Benchmark lamps 1.0.0." in said
-    assert "submitted.exact 1.00" in said and "exact minus each other in token_f1@k" in said
+    assert "submitted.exact 1.00" in said and "submitted.exact minus each other in token_f1@k" in said
     assert (tmp_path / "results.jsonl").exists() and said.endswith("results.jsonl.")
 
     done = call("score", files[0], "--json", bundle=bundle)
