@@ -2,16 +2,20 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from heta_data.cli.progress import show_progress
 from heta_data.options import json_option
 
 if TYPE_CHECKING:
     from heta_data.submission.template import Unit
 
+LARGE = 16 << 20
+"""Bytes of a file from which on checking takes seconds, and shows how far it is."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -41,9 +45,11 @@ def check(ctx: click.Context, /, path: Path, root: Path, as_json: bool) -> None:
 
     release = open_release(root)
     count = 0
-    for problem in check_submission(path, release):
-        count += 1
-        click.echo(json.dumps(problem._asdict()) if as_json else str(problem))
+    large = path.is_file() and path.stat().st_size > LARGE
+    with show_progress("check") if large else nullcontext() as progress:
+        for problem in check_submission(path, release, progress):
+            count += 1
+            click.echo(json.dumps(problem._asdict()) if as_json else str(problem))
     if count:
         ctx.exit(1)
     if not as_json:

@@ -1,7 +1,7 @@
 """Whether a submission fits a release: every problem with its line, item and field; a missing item is named."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +24,9 @@ _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 """An e-mail address ends in letters; `model@v1.0` does not."""
 _LONGEST = 300
 """Characters of a message."""
+
+
+Progress = Callable[[int, int], None]
 
 
 class Problem(NamedTuple):
@@ -53,16 +56,21 @@ class Problem(NamedTuple):
 Found = Problem | SubmissionHeader | SubmissionScores
 
 
-def check_submission(path: Path, release: Release) -> Iterator[Problem]:
+def check_submission(path: Path, release: Release, progress: Progress | None = None) -> Iterator[Problem]:
     """Every problem, in the order of the file; none means that the submission can be scored.
 
     Holds one line, one item and the ids seen, which are at most those of the release. Ends after `MOST` problems, and
     says so.
 
+    Args:
+        path: the file.
+        release: what it should fit.
+        progress: called with (items found to fit, items of the release).
+
     Raises:
         RecordError: the file cannot be opened as a submission at all.
     """
-    count = 0
+    count = fitting = 0
     for found in examine(path, release):
         if isinstance(found, Problem):
             if count == MOST:
@@ -71,6 +79,9 @@ def check_submission(path: Path, release: Release) -> Iterator[Problem]:
                 return
             count += 1
             yield found
+        elif isinstance(found, SubmissionScores) and progress is not None:
+            fitting += 1
+            progress(fitting, len(release.items))
 
 
 def examine(path: Path, release: Release, digest: "_Hash | None" = None) -> Iterator[Found]:

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from helpers.sample_records import fill_folder, make_item
 from heta.words import segment_words
 from heta_data.errors import IntegrityError, RecordError
 from heta_data.jsonl import write_records
 from heta_data.release import build_release
-from heta_data.submission.bundle import open_release
+from heta_data.submission.bundle import Release, open_release
 from heta_data.submission.check import MOST, check_submission, visible
+from heta_data.submission.loading import SubmissionRefused, load_submission
 from heta_data.submission.records import Benchmark, SubmissionHeader, SubmissionScores
 
 ITEMS = [make_item(number) for number in (1, 2, 3)]
@@ -178,6 +181,39 @@ def test_a_nan_and_an_empty_file_are_told(tmp_path: Path, bundle: Path) -> None:
     assert "NaN" in problems[0].message and "1 line(s) could not be read" in problems[1].message
     path.write_text("", encoding="utf-8")
     assert [problem.line for problem in check_submission(path, open_release(bundle))] == [1, None, None, None]
+
+
+@given(st.integers(0, 10**6), st.binary(max_size=6), st.integers(0, 4))
+@settings(max_examples=150)
+def test_a_damaged_file_is_told_or_still_whole(release: Release, whole: Path, at: int, put: bytes, cut: int) -> None:
+    """Some bytes of a submission are cut out and others put in: one outcome, the same for check and for scoring."""
+    content = whole.read_bytes()
+    place = at % len(content)
+    path = whole.with_name("damaged.jsonl")
+    path.write_bytes(content[:place] + put + content[place + cut :])
+    try:
+        problems = list(check_submission(path, release))
+    except RecordError:
+        problems = None
+    if problems:
+        assert all(problem.message.isprintable() and str(problem).isprintable() for problem in problems)
+    if problems == []:
+        assert len(load_submission(path, release).records) == 3
+    else:
+        with pytest.raises((SubmissionRefused, RecordError)):
+            load_submission(path, release)
+
+
+@pytest.fixture(scope="module")
+def release(bundle: Path) -> Release:
+    return open_release(bundle)
+
+
+@pytest.fixture(scope="module")
+def whole(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("whole") / "s.jsonl"
+    write_records(path, [header(bundle), *map(scores, range(3))])
+    return path
 
 
 def test_a_folder_that_is_no_release_is_refused(tmp_path: Path) -> None:

@@ -28,6 +28,17 @@ def test_every_problem_is_a_line(tmp_path: Path) -> None:
     assert set(problems[0]) == {"file", "line", "item", "field", "message"}
 
 
+def test_a_large_file_shows_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heta_data.cli.submission.LARGE", 0)
+    workspace = fill_folder(tmp_path / "folder")
+    bundle = build_release(workspace, "1.0.0").path
+    path, own = tmp_path / "s.jsonl", workspace.attribution_file("tiny", "kl", "0" * 8)
+    CliRunner().invoke(template, ["--release", str(bundle), "--out", str(path), "--attributions", str(own)])
+    done = CliRunner().invoke(check, [str(path), "--release", str(bundle), "--json"])
+    assert [line.partition(",")[0] for line in done.stderr.splitlines()] == [f"check: {n} of 3" for n in (1, 2, 3)]
+    assert [json.loads(line)["line"] for line in done.stdout.splitlines()] == [1]
+
+
 @pytest.mark.parametrize("unit", ["word", "sentence", "token"])
 def test_a_template_is_refused_until_it_is_filled_in(tmp_path: Path, unit: str) -> None:
     bundle = build_release(fill_folder(tmp_path / "folder"), "1.0.0", name="lamps").path
