@@ -90,40 +90,55 @@ def examine(path: Path, release: Release, digest: "_Hash | None" = None) -> Iter
     Raises:
         RecordError: the file cannot be opened as a submission at all.
     """
-    name = str(path)
-    seen: dict[str, int] = {}
+    name, state = str(path), _State(release)
     unread = number = 0
-    greedy: bool | None = None
     for number, found in read_submission(path, release.limits, digest):
         if isinstance(found, str):
             unread += 1
             yield Problem(name, number, None, None, visible(found))
-        elif isinstance(found, SubmissionHeader):
-            problems = list(_header_problems(found, release))
-            yield from (Problem(name, number, None, field, message) for field, message in problems)
-            if not problems:
-                yield found
-        elif found.item_id not in release.items:
-            yield Problem(name, number, found.item_id, "item_id", "is no item of this release")
-        elif found.item_id in seen:
-            first = seen[found.item_id]
-            yield Problem(name, number, found.item_id, "item_id", f"stands on line {first} already; keep one of them")
-        else:
-            seen[found.item_id] = number
-            told = found.greedy is not None
-            greedy = told if greedy is None else greedy
-            problems = list(_item_problems(found, release.items[found.item_id]))
-            if told != greedy:
-                problems.append(("greedy", "is told for some items and not for others; tell it for all or for none"))
-            yield from (Problem(name, number, found.item_id, field, visible(message)) for field, message in problems)
-            if not problems:
-                yield found
+            continue
+        item_id = found.item_id if isinstance(found, SubmissionScores) else None
+        problems = state.problems(number, found)
+        yield from (Problem(name, number, item_id, field, visible(message)) for field, message in problems)
+        if not problems:
+            yield found
     if number == 0:
         yield Problem(name, 1, None, None, "is empty; the first line must be the header")
     hint = f"; {unread} line(s) could not be read" if unread else ""
     for item_id in release.items:
-        if item_id not in seen:
+        if item_id not in state.lines:
             yield Problem(name, None, item_id, None, f"has no scores; every item of the release needs a line{hint}")
+
+
+class _State:
+    """What of the lines before has a say in what follows."""
+
+    def __init__(self, release: Release) -> None:
+        self.release = release
+        self.lines: dict[str, int] = {}
+        """Item id -> the line it stands on."""
+        self.model_free = False
+        self.greedy: bool | None = None
+        """Whether the first item tells it."""
+
+    def problems(self, number: int, found: SubmissionHeader | SubmissionScores) -> list[tuple[str, str]]:
+        """Field and message of everything that is wrong with one line."""
+        if isinstance(found, SubmissionHeader):
+            self.model_free = found.model == "none"
+            return list(_header_problems(found, self.release))
+        if found.item_id not in self.release.items:
+            return [("item_id", "is no item of this release")]
+        if found.item_id in self.lines:
+            return [("item_id", f"stands on line {self.lines[found.item_id]} already; keep one of them")]
+        self.lines[found.item_id] = number
+        return [*_item_problems(found, self.release.items[found.item_id]), *self._greedy(found.greedy is not None)]
+
+    def _greedy(self, told: bool) -> Iterator[tuple[str, str]]:
+        self.greedy = told if self.greedy is None else self.greedy
+        if told and self.model_free:
+            yield "greedy", "is told, and the header names no model"
+        if told != self.greedy:
+            yield "greedy", "is told for some items and not for others; tell it for all or for none"
 
 
 def visible(text: str) -> str:

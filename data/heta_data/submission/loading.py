@@ -109,7 +109,7 @@ def _to_record(found: SubmissionScores, header: SubmissionHeader) -> Attribution
         token_ids=None,
         scores=found.scores,
         components={},
-        target=None if found.greedy is None else _target(found.target, found.greedy),
+        target=None if found.greedy is None else told_target(found.target, found.greedy),
         config={},
         config_hash="",
         versions={},
@@ -117,7 +117,7 @@ def _to_record(found: SubmissionScores, header: SubmissionHeader) -> Attribution
     )
 
 
-def _target(text: str, greedy: str) -> TargetPart:
+def told_target(text: str, greedy: str) -> TargetPart:
     """What a submission tells of its target: no tokens, and whether the model gives it by itself."""
     return TargetPart(
         policy="answer",

@@ -10,7 +10,7 @@ from heta_evaluation.alignment.table import Progress
 from heta_evaluation.comparison.answer import recorded
 from heta_evaluation.comparison.compare import Comparison, compare_results
 from heta_evaluation.report.paired import Paired, paired
-from heta_evaluation.submissions.scoring import Reference, Scoring, score_submissions, subject_names
+from heta_evaluation.submissions.scoring import Reference, Scoring, score_submissions, subject_names, unanswering
 from heta_evaluation.summary import MAIN, verdict_lines
 
 
@@ -56,14 +56,13 @@ def compare_submissions(
     Raises:
         InputError: see `score_submissions`; or a metric without paired differences, or a model that answers no item.
     """
+    names = subject_names(reference, submissions)
     for one in submissions:
-        targets = [record.target for record in one.records if record.target is not None]
-        if targets and not any(target.answered for target in targets):
+        if unanswering(one, reference):
             raise InputError(
                 f"{one.path}: {one.header.model} gives the answer of no item by itself; what is said of answers that a "
                 "model never gives is not compared (heta submission score shows its figures apart)"
             )
-    names = subject_names(reference, submissions)
     contrasts = tuple(f"{names[0]} vs {other}" for other in names[1:])
     scoring = score_submissions(reference, submissions, progress=progress, contrasts=contrasts, **overrides)
     items = {item.id: item for item in reference.items}

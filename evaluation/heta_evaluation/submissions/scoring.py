@@ -23,6 +23,7 @@ from heta_evaluation.alignment.table import Progress
 from heta_evaluation.results import ResultIndex
 from heta_evaluation.runner import Evaluation, Inputs, evaluate_records
 from heta_evaluation.settings import EvaluateSettings
+from heta_evaluation.submissions.answers import Answers, overruled, released_answers, settled_records
 
 R = TypeVar("R", bound=Record)
 Beside = Literal["methods", "nothing"]
@@ -39,6 +40,8 @@ class Reference:
     attributions: tuple[AttributionRecord, ...]
     gold: tuple[GoldLabels, ...]
     """Of the release; empty where the labels are the organiser's."""
+    answers: Answers
+    """What the release says that its own models answer."""
     labels_sha256: str | None = None
     """Of the organiser's file of labels; None where the labels are the release's own."""
 
@@ -69,14 +72,21 @@ class Scoring:
     @property
     def notes(self) -> list[str]:
         """What a reader must know beside the notes of the evaluation."""
+        said = []
+        for one in self.submissions:
+            if count := overruled(one, self.reference.answers):
+                said.append(
+                    f"{one.header.method} tells other answers of {one.header.model} than the release in {count} items: "
+                    "the release's count."
+                )
         decided = sum(gold.source == "adjudicated" for gold in self.reference.gold)
         way = self.evaluation.settings.gold
-        if not decided or way == CAMPAIGN:
-            return []
-        return [
-            f"An adjudicator decided {decided} items of the release's gold labels, and these figures do not use that: "
-            f"they take gold by {way}. --gold {CAMPAIGN} uses the release's."
-        ]
+        if decided and way != CAMPAIGN:
+            said.append(
+                f"An adjudicator decided {decided} items of the release's gold labels, and these figures do not use "
+                f"that: they take gold by {way}. --gold {CAMPAIGN} uses the release's."
+            )
+        return said
 
     def subject(self, submission: Submission) -> Subject:
         """What the evaluation made of a submission."""
@@ -111,13 +121,14 @@ def read_reference(release: Release, labels: Path | None = None, *, beside: Besi
         about = {record.item_id for record in found}
         items = tuple(item for item in items if item.id in about)
     known = {item.id for item in items}
-    attributions = _read(release.table("attributions"), AttributionRecord) if beside == "methods" else ()
+    attributions = [one for one in _read(release.table("attributions"), AttributionRecord) if one.item_id in known]
     return Reference(
         release,
         items,
         found,
-        tuple(record for record in attributions if record.item_id in known),
+        tuple(attributions) if beside == "methods" else (),
         _read(release.table("gold"), GoldLabels) if labels is None else (),
+        released_answers(attributions, known),
         None if labels is None else file_sha256(labels),
     )
 
@@ -138,7 +149,8 @@ def score_submissions(
         overrides: fields of `EvaluateSettings`; None leaves a field at its default.
 
     Raises:
-        InputError: one stands there twice, or no label of the kinds and arms that count.
+        InputError: one stands there twice; two disagree on what a model answers; or no label of the kinds and arms that
+            count.
         ConfigError: a setting that cannot be used. IntegrityError: labels that do not belong to the items.
     """
     settings = Workspace(reference.release.root).settings("evaluate", EvaluateSettings, overrides)
@@ -155,12 +167,19 @@ def subject_names(reference: Reference, submissions: Sequence[Submission]) -> li
     """How the evaluation of these submissions will call each of them.
 
     Raises:
-        InputError: one stands there twice.
+        InputError: one stands there twice; or two disagree on what a model answers.
     """
     records = (*reference.attributions, *_submitted(reference, submissions))
     subjects, _ = group_records(records, {item.id: item for item in reference.items})
     by_identity = {(subject.method, subject.config_hash): subject.name for subject in subjects}
     return [by_identity[_identity(submission)] for submission in submissions]
+
+
+def unanswering(submission: Submission, reference: Reference) -> bool:
+    """Whether its model is known to answer none of the items that count."""
+    targets = [record.target for record in _submitted(reference, [submission])]
+    known = [target.answered for target in targets if target is not None]
+    return bool(known) and not any(known)
 
 
 def _submitted(reference: Reference, submissions: Sequence[Submission]) -> list[AttributionRecord]:
@@ -170,8 +189,7 @@ def _submitted(reference: Reference, submissions: Sequence[Submission]) -> list[
         if one.sha256 in by_file:
             raise InputError(f"{by_file[one.sha256].path} and {one.path} are the same file: take one of them away")
         by_file[one.sha256] = one
-    known = {item.id for item in reference.items}
-    return [record for one in submissions for record in one.records if record.item_id in known]
+    return settled_records(submissions, {item.id for item in reference.items}, reference.answers)
 
 
 def _campaign_gold(reference: Reference) -> tuple[GoldLabels, ...]:

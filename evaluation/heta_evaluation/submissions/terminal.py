@@ -38,6 +38,7 @@ def print_scoring(scoring: Scoring, submission: Submission, console: "Console | 
 
 def _table(name: str, found: Sequence[Difference]) -> "RichTable":
     from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table as RichTable
 
     pairs = int(found[0].result.config.get("pairs", 1))
@@ -55,9 +56,8 @@ def _table(name: str, found: Sequence[Difference]) -> "RichTable":
         config = one.result.config
         tests = [p_text(config[key]) if key in config else "–" for key in ("p", "p_holm")]
         said = one.said.text if one.result.value is not None else ""
-        table.add_row(
-            one.rival, figure(one.result, sign=True), *tests, str(one.result.n), _named(said, name, one.rival)
-        )
+        texts = (one.rival, figure(one.result, sign=True), *tests, str(one.result.n), _named(said, name, one.rival))
+        table.add_row(*map(escape, texts))
     return table
 
 

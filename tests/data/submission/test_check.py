@@ -138,6 +138,10 @@ def test_another_target_and_more_units_than_bytes_are_told(tmp_path: Path, bundl
 def test_greedy_is_told_for_all_items_or_for_none(tmp_path: Path, bundle: Path) -> None:
     problems = found(tmp_path, bundle, header(bundle), changed(0, greedy=" violet"), scores(1), scores(2))
     assert [problem.partition(":")[0] + problem.partition("field ")[2][:6] for problem in problems] == ["greedy"] * 2
+    none = dict.fromkeys(("model", "model_revision", "tokenizer"), "none")
+    told = [changed(number, greedy=" violet") for number in range(3)]
+    problems = found(tmp_path, bundle, header(bundle, **none), *told)
+    assert len(problems) == 3 and problems[0].endswith("field greedy: is told, and the header names no model")
 
 
 def test_reading_ends_after_a_thousand_problems(tmp_path: Path, bundle: Path) -> None:
