@@ -133,6 +133,12 @@ def pull(folder: Path, as_json: bool) -> None:
                 click.echo(
                     f"  {len(numbers)} {what}: annotation {_list(numbers)}; campaign.sqlite keeps them", err=True
                 )
+        if arm.taken_back:
+            click.echo(
+                f"  {len(arm.taken_back)} by raters who have withdrawn are not taken: annotation "
+                f"{_list(arm.taken_back)}; `heta campaign withdraw` erases them on the server",
+                err=True,
+            )
         if arm.pages:
             click.echo(
                 f"  the labelling page of project {_list(arm.pages)} was changed in Label Studio: look at the answers "

@@ -110,6 +110,10 @@ def withdraw(folder: Path, rater: str, yes: bool, as_json: bool) -> None:
         f"erased on the server, {gone.labels} lines of {workspace.labels}, {gone.quarantined} of "
         f"{workspace.quarantine}, {gone.opinions} of {workspace.opinions}"
     )
+    if workspace.campaign_gold.exists():
+        click.echo(
+            f"{workspace.campaign_gold}: was written before; write it anew: heta campaign gold{folder_flag(folder)}"
+        )
     if not gone.was_asked:
         click.echo(
             f"Items that lack answers now: heta campaign extend{folder_flag(folder)} --arm {gone.arm} --items short"
