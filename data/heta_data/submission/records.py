@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, FailFast, Field, NonNegativeFloat, NonNegativeInt, model_validator
+from pydantic import AfterValidator, FailFast, Field, NonNegativeInt, model_validator
 
 from heta_data.importing.scored import METHOD, MODEL
 from heta_data.record_base import Part, Record
@@ -22,6 +22,8 @@ def _printable(text: str) -> str:
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 Identifier = Annotated[str, Field(pattern=f"^{MODEL.pattern}$")]
 """Without blanks: it becomes part of a name such as `kl on tiny@r1 [1a2b3c4d]`."""
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+"""Thirty years are enough, and add up."""
 Column = Annotated[tuple[T, ...], FailFast()]
 """`[unit]`. Stops at the first bad value: a message for each of a million would take a gigabyte."""
 
@@ -48,9 +50,9 @@ class SubmissionHeader(Record):
     benchmark: Benchmark
     unit: Literal["token", "word", "sentence"]
     """What the scores stand on; scores of tokens are carried over to words as in any evaluation."""
-    seed: int
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**64)]
     hardware: Name
-    seconds: NonNegativeFloat | None
+    seconds: Seconds | None
     """Wall time of the whole run. None: not measured."""
 
     measured_fields: ClassVar[frozenset[str]] = frozenset({"hardware", "seconds"})
@@ -79,7 +81,7 @@ class SubmissionScores(Record):
     """`[unit]`, higher is more important; finite. None where a unit is not scored: special tokens, worked examples."""
     greedy: str | None = None
     """The model's own greedy continuation of as many tokens as the target has. None: not told."""
-    seconds: NonNegativeFloat | None = None
+    seconds: Seconds | None = None
     """What this item took alone. None: not measured."""
 
     measured_fields: ClassVar[frozenset[str]] = frozenset({"seconds"})

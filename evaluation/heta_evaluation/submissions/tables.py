@@ -107,7 +107,7 @@ def benchmark_sheet(scoring: Scoring) -> Sheet:
     facts = {
         "Benchmark": f"{manifest.title}, {scoring.reference.release.title}",
         "MANIFEST.json, sha256": scoring.reference.release.manifest_sha256,
-        "Content": manifest.content_fingerprint,
+        "Content fingerprint": manifest.content_fingerprint,
         "Items": str(len(scoring.reference.items)),
         "Labels": f"{used.value if used and used.value else 0:.0f} by {used.n if used else 0} raters; "
         f"left out: {left_out or 'none'}",

@@ -73,6 +73,7 @@ def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
         (changed(starts=[-1, 4]), "starts.0"),
         (changed(item_id="a\x1b[2J"), "printable characters only"),
         (changed(email="x"), "email"),
+        (changed(seconds=1e308), "seconds"),
         (dump_line(HEADER), "must hold 'submission_scores'"),
         ("[" * 100_000, "not JSON"),
     ],
