@@ -22,6 +22,7 @@ from helpers.submissions import (
 )
 from heta.errors import ConfigError, InputError, NumericalError
 from heta_data.attribution_files import read_attributions
+from heta_data.compose import label_units
 from heta_data.errors import IntegrityError, RecordError
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import AttributionRecord, Item, MetricResult, TokenLabels
@@ -32,7 +33,7 @@ from heta_evaluation.alignment.subjects import RANDOM
 from heta_evaluation.results import ANSWERED, EVALUATION
 from heta_evaluation.runner import evaluate
 from heta_evaluation.submissions.scoring import Scoring, read_reference, score_submissions
-from heta_evaluation.summary import MAIN
+from heta_evaluation.summary import COLUMNS, MAIN
 
 DRAWS = 100
 ALONE = ("difference", "detectable", "rank", "anchoring")
@@ -129,13 +130,13 @@ def test_results_are_the_bytes_of_an_evaluation_with_the_submission_in_it(
 def test_perfect_random_and_late_scores_are_worth_what_they_are(bundle: Path, release: Release, tmp_path: Path) -> None:
     """Right offsets with scores that stand one word late cannot be refused: they score what they are worth. A method
     that is called as a baseline is one of its own."""
-    scorers = {"perfect": perfect(bundle), "random": noise(), "late": rolled(bundle)}
+    scorers = {"perfect": perfect(bundle), "random": noise(), "late": rolled(bundle), "lengths": lengths}
     submissions = [
         load_submission(write_submission(tmp_path / f"{name}.jsonl", bundle, scorer, method=name), release)
         for name, scorer in scorers.items()
     ]
     scoring = score_submissions(read_reference(release), submissions, draws=DRAWS)
-    exact, drawn, late = (scoring.subject(one).name for one in submissions)
+    exact, drawn, late, longest = (scoring.subject(one).name for one in submissions)
 
     def value(metric: str, subject: str) -> float | None:
         found = scoring.index.get(metric, subject)
@@ -147,6 +148,14 @@ def test_perfect_random_and_late_scores_are_worth_what_they_are(bundle: Path, re
     assert found.low < 0 < found.high and found.config["verdict"] == "open"
     low = value(MAIN, late)
     assert low is not None and low < 0.25
+    for metric in COLUMNS:  # who sends in the lengths of words has the baseline's figures
+        ours, theirs = scoring.index.get(metric, longest), scoring.index.get(metric, "longest_words")
+        assert ours is not None and theirs is not None
+        assert (ours.value, ours.low, ours.high, ours.n) == (theirs.value, theirs.low, theirs.high, theirs.n)
+
+
+def lengths(item: Item) -> np.ndarray:
+    return np.asarray([unit.end - unit.start for unit in label_units(item)], dtype=float)
 
 
 def test_what_does_not_fit_is_refused_with_its_reasons(bundle: Path, release: Release, tmp_path: Path) -> None:
