@@ -77,6 +77,41 @@ def check(ctx: click.Context, /, path: Path, as_json: bool) -> None:
         click.echo(f"{path}: whole ({len(manifest.files) + 2} files; {_counts(manifest)})")
 
 
+@release.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def diff(ctx: click.Context, /, old: Path, new: Path, as_json: bool) -> None:
+    """What changed from the bundle OLD to the bundle NEW, and whether the version number says so.
+
+    MAJOR: labels, gold labels, texts or scores that were there are others now, or gone. MINOR: items or attributions
+    came in addition. PATCH: only what is said about them. Exit status 1 where the number promises less than that.
+
+    \b
+    Example:
+      heta release diff releases/violet-lamps-1.0.0 releases/violet-lamps-1.1.0
+    """
+    from dataclasses import asdict
+
+    from heta_data.release import compare_releases
+
+    found = compare_releases(old, new)
+    if as_json:
+        tables = {name: asdict(change) for name, change in found.tables.items()}
+        report = {"old": found.old, "new": found.new, "tables": tables, "said": found.said, "needed": found.needed}
+        click.echo(json.dumps({**report, "step": found.step, "problem": found.problem}))
+        if found.problem:
+            ctx.exit(1)
+        return
+    click.echo(
+        f"{found.old} -> {found.new}: {'; '.join(found.lines()) or 'the same rows, and the same is said of them'}"
+    )
+    if found.problem:
+        raise ReleaseBlocked([found.problem])
+    click.echo(f"the change asks for: {found.needed}; the numbers take: {found.step}")
+
+
 def _counts(manifest: "Manifest") -> str:
     from heta_data.release.tables import TABLES
 

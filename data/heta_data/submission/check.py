@@ -153,6 +153,7 @@ def _header_problems(header: SubmissionHeader, release: Release) -> Iterator[tup
         ("benchmark.name", benchmark.name, manifest.name),
         ("benchmark.version", benchmark.version, manifest.version),
         ("benchmark.manifest_sha256", benchmark.manifest_sha256, release.manifest_sha256),
+        ("benchmark.canary", benchmark.canary or manifest.canary, manifest.canary),
     ):
         if got != expected:
             yield field, f"got {got!r}, this release has {expected!r}: score the release that the file is for"

@@ -35,6 +35,8 @@ class Benchmark(Part):
     version: Annotated[str, Field(pattern=f"^{VERSION.pattern}$")]
     manifest_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     """Of MANIFEST.json, byte by byte."""
+    canary: str | None = None
+    """The release's, which keeps a file with pieces of its prompts out of training data too. None: left out."""
 
 
 class SubmissionHeader(Record):

@@ -138,6 +138,7 @@ def _header(release: Release, unit: Unit) -> dict[str, Any]:
             "name": release.manifest.name,
             "version": release.manifest.version,
             "manifest_sha256": release.manifest_sha256,
+            "canary": release.manifest.canary,
         },
         "unit": unit,
         "seed": None,

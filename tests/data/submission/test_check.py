@@ -79,6 +79,10 @@ def test_another_version_is_told_and_a_model_of_ones_own_is_not(tmp_path: Path, 
     problems = found(tmp_path, bundle, header(bundle, version="2.0.0", model="own/model"), *map(scores, range(3)))
     assert len(problems) == 1
     assert "benchmark.version: got '2.0.0', this release has '1.0.0'" in problems[0]
+    head = header(bundle)
+    other = head.model_copy(update={"benchmark": head.benchmark.model_copy(update={"canary": "another"})})
+    problems = found(tmp_path, bundle, other, *map(scores, range(3)))
+    assert len(problems) == 1 and "benchmark.canary: got 'another'" in problems[0]
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def test_a_template_is_refused_until_it_is_filled_in(tmp_path: Path, unit: str) 
     assert [problem.line for problem in empty] == [1, 2, 3, 4]  # the header and every item
 
     first, *rest = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    assert first["benchmark"]["canary"] == release.manifest.canary
     filled = {"method": "ours", "method_version": "1", "seed": 0, "hardware": "cpu"}
     first |= filled | dict.fromkeys(("model", "model_revision", "tokenizer"), "none")
     for line, item in zip(rest, release.items.values(), strict=True):
