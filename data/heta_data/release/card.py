@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from heta_data.records import TokenLabels
-from heta_data.release.manifest import Manifest, summarise
+from heta_data.release.manifest import Manifest
 from heta_data.release.tables import TABLES, Tables
 
 BANNER = "SIMULATED: labels in this release come from scripts, not from people."
@@ -70,7 +70,8 @@ def render_card(tables: Tables, manifest: Manifest) -> str:
         agreement=manifest.agreement,
         licence=manifest.licence,
         licences=[{"licence": licence, "texts": texts[licence.id]} for licence in licences],
-        **summarise(tables),
+        simulated=manifest.simulated,
+        counts=manifest.counts,
     )
 
 

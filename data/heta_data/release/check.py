@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from heta_data.errors import RecordError
 from heta_data.jsonl import parse_line
@@ -68,9 +68,13 @@ def check_release(path: Path) -> Check:
     known = {licence.id for licence in manifest.licences} if manifest else {right for right in licence_ids(tables, "")}
     problems += find_problems(tables, known)
     if manifest is not None and not unreadable and all(f"{table.stem}.parquet" in digests for table in TABLES):
-        problems += _check_summary(manifest, tables)
+        counted = summarise(tables)
+        problems += _check_summary(manifest, tables, counted)
         problems += _check_notices(manifest, tables, digests)
-        problems += _check_documents(path, manifest, tables, digests)
+        # What follows from the rows is taken from them: a manifest that is not true is told elsewhere.
+        provenance = {**manifest.provenance, **describe_origin(tables)}
+        true = manifest.model_copy(update={**counted, "provenance": provenance})
+        problems += _check_documents(path, true, tables, digests)
     return Check(manifest, tuple(problems))
 
 
@@ -144,9 +148,9 @@ def _check_parquet(path: Path, table: Table, tables: Tables) -> list[str]:
     return []
 
 
-def _check_summary(manifest: Manifest, tables: Tables) -> list[str]:
+def _check_summary(manifest: Manifest, tables: Tables, counted: Mapping[str, Any]) -> list[str]:
     problems = []
-    for name, value in summarise(tables).items():
+    for name, value in counted.items():
         said = getattr(manifest, name)
         if said != value:
             problems.append(f"{MANIFEST} > {name}: says {said!r}, the rows give {value!r}")
@@ -207,10 +211,7 @@ def _check_documents(path: Path, manifest: Manifest, tables: Tables, digests: Ma
     problems += croissant_problems(said[CROISSANT], manifest, digests) if texts[CROISSANT] is not None else []
     if not same_toolkit(manifest):
         return problems
-    # What follows from the rows is taken from them: a manifest that is not true is told elsewhere.
-    provenance = {**manifest.provenance, **describe_origin(tables)}
-    counted = manifest.model_copy(update={**summarise(tables), "provenance": provenance})
-    for name, content in render_documents(tables, counted, digests).items():
+    for name, content in render_documents(tables, manifest, digests).items():
         if name in digests and sha256(content) != digests[name]:
             problems.append(f"{name}: is not what this toolkit writes for these rows and this manifest")
         elif name not in digests:
