@@ -20,7 +20,8 @@ def _thresholds(batch: Batch) -> list[tuple[IntArray, IntArray]]:
         ordered = np.take_along_axis(batch.scores, orders, axis=1)
         last = batch.scores.shape[1] - 1
         return [
-            (order, np.append(np.flatnonzero(np.diff(row)), last)) for order, row in zip(orders, ordered, strict=True)
+            (order, np.append(np.flatnonzero(row[1:] != row[:-1]), last))
+            for order, row in zip(orders, ordered, strict=True)
         ]
 
     return batch.once("thresholds", make)
