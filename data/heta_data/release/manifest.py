@@ -188,9 +188,3 @@ def sha256_of(path: Path) -> str:
 def sha256(content: bytes) -> str:
     """The sha256 of `content` in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """The same of a file, which is not held in memory."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

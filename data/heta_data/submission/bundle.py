@@ -8,7 +8,7 @@ from heta_data.errors import IntegrityError, RecordError
 from heta_data.jsonl import parse_line
 from heta_data.record_file import RecordFile
 from heta_data.records import Item
-from heta_data.release.manifest import MANIFEST, Manifest, file_sha256, sha256
+from heta_data.release.manifest import MANIFEST, Manifest, sha256, sha256_of
 from heta_data.submission.reading import Limits
 
 SPECIAL = 16
@@ -84,7 +84,7 @@ def _proved(root: Path, manifest: Manifest, name: str) -> Path:
     path = root / name
     known = {entry.path: entry.sha256 for entry in manifest.files}
     try:
-        digest = file_sha256(path)
+        digest = sha256_of(path)
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror}; fetch the release again") from None
     if digest != known.get(name):

@@ -13,7 +13,7 @@ from heta.errors import ConfigError, InputError
 from heta_data.errors import IntegrityError
 from heta_data.jsonl import read_records
 from heta_data.records import AttributionRecord, GoldLabels, Item, Record, TokenLabels
-from heta_data.release.manifest import file_sha256
+from heta_data.release.manifest import sha256_of
 from heta_data.submission.bundle import Release
 from heta_data.submission.loading import Submission
 from heta_data.workspace import Workspace
@@ -129,7 +129,7 @@ def read_reference(release: Release, labels: Path | None = None, *, beside: Besi
         tuple(attributions) if beside == "methods" else (),
         _read(release.table("gold"), GoldLabels) if labels is None else (),
         released_answers(attributions, known),
-        None if labels is None else file_sha256(labels),
+        None if labels is None else sha256_of(labels),
     )
 
 
