@@ -1,0 +1,62 @@
+"""`heta data check`."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from heta_data.options import json_option
+
+if TYPE_CHECKING:
+    from heta_data.checking import Finding
+
+SHOWN = 3
+"""Places of a finding that are printed without --all."""
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@click.option("--all", "everything", is_flag=True, help=f"Print every place of a finding, not {SHOWN}.")
+@json_option
+@click.pass_context
+def check(ctx: click.Context, /, path: Path, everything: bool, as_json: bool) -> None:
+    """Find what is unsound about items, and about their labels, before it costs anybody's time.
+
+    PATH is a working folder (default: here), a file of items, or a JSON file in the layout of the published HETA
+    data. Every problem is listed at once. An error makes figures wrong or a release impossible, and the exit status
+    1; a warning wants a person's eyes.
+
+    \b
+    Example:
+      heta data check my-benchmark
+    """
+    from heta_data.checking import CHECKS, check_items, read_candidates
+
+    candidates, unreadable = read_candidates(path)
+    findings = [*unreadable, *check_items(candidates)]
+    errors = sum(finding.severity == "error" for finding in findings)
+    if as_json:
+        report = {"path": str(path), "items": len(candidates), "ok": not errors, "checks": list(CHECKS)}
+        click.echo(json.dumps({**report, "findings": [asdict(finding) for finding in findings]}, ensure_ascii=False))
+    else:
+        for finding in findings:
+            _say(finding, everything)
+        click.echo(
+            f"{path}: {len(candidates)} items, {len(CHECKS)} checks ({', '.join(CHECKS)}): "
+            f"{errors} errors, {len(findings) - errors} warnings"
+        )
+    if errors:
+        ctx.exit(1)
+
+
+def _say(finding: "Finding", everything: bool) -> None:
+    colour = "red" if finding.severity == "error" else "yellow"
+    count = f" [{len(finding.where)} places]" if len(finding.where) > 1 else ""
+    click.echo(f"{click.style(finding.severity, fg=colour)} {finding.check}: {finding.problem}{count}")
+    shown = finding.where if everything else finding.where[:SHOWN]
+    for place in shown:
+        click.echo(f"  - {place}")
+    if len(shown) < len(finding.where):
+        click.echo(f"  ... {len(finding.where) - len(shown)} more: --all lists them")
