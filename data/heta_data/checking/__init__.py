@@ -20,6 +20,7 @@ CHECKS: Registry[Check] = Registry(
             "near-duplicates",
             "leakage",
             "orders",
+            "positions",
             "targets",
             "labels",
             "rights",

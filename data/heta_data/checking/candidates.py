@@ -34,11 +34,21 @@ class Candidate:
     prompt: str
     target: str
     answer: str
+    asked: str
+    """The question by itself."""
     question: Span
+    """Where the question stands, with the words around it; empty where nothing is asked."""
     evidence: tuple[Span, ...]
     distractor: tuple[Span, ...]
+    roles: tuple[str, ...]
+    """Roles of the stretches of the prompt that need a licence and a source: all but separators."""
     rights: tuple[Rights, ...]
     marks: tuple[Marks, ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        """The end of `where`, by which another finding can name this candidate."""
+        return self.where.rpartition(" > ")[2]
 
     @cached_property
     def evidence_text(self) -> str:
@@ -88,9 +98,11 @@ def item_candidate(item: Item, where: str, labels: Sequence[TokenLabels] = ()) -
         prompt=item.prompt,
         target=item.target,
         answer=item.answer,
+        asked=item.question,
         question=question,
         evidence=tuple(Span(segment.start, segment.end) for segment in item.spans("evidence")),
         distractor=tuple(Span(segment.start, segment.end) for segment in item.spans("distractor")),
+        roles=tuple(dict.fromkeys(segment.role for segment in item.segments if segment.role != "separator")),
         rights=item.rights,
         marks=tuple(_marks(entry) for entry in labels if entry.answered),
     )

@@ -1,6 +1,6 @@
 """The built-in checks, described."""
 
-from heta_data.checking.balance import check_orders
+from heta_data.checking.balance import check_orders, check_positions
 from heta_data.checking.findings import Check
 from heta_data.checking.heuristics import check_labels
 from heta_data.checking.repeats import check_duplicates, check_leakage, check_near_duplicates
@@ -10,10 +10,13 @@ from heta_data.checking.texts import check_personal_data, check_texts
 
 DUPLICATES = Check("duplicates", "items, questions and texts that stand there more than once", check_duplicates)
 NEAR_DUPLICATES = Check("near-duplicates", "items that differ in a few words", check_near_duplicates)
-LEAKAGE = Check("leakage", "groups and texts that stand in two splits", check_leakage)
+LEAKAGE = Check("leakage", "groups, texts and questions that stand in two splits", check_leakage)
 ORDERS = Check("orders", "evidence that comes first, or last, too often", check_orders)
+POSITIONS = Check("positions", "answers that stand in one fifth of the texts", check_positions)
 TARGETS = Check("targets", "targets no model would write, or that need no evidence", check_targets)
 LABELS = Check("labels", "labels that a rule explains, or of nobody", check_labels)
 RIGHTS = Check("rights", "missing licences and sources, licences that do not go together", check_rights)
-TEXTS = Check("texts", "control characters, markup, sizes", check_texts)
-PERSONAL_DATA = Check("personal-data", "e-mail addresses, telephone and security numbers", check_personal_data)
+TEXTS = Check("texts", "control characters, markup, special tokens, sizes", check_texts)
+PERSONAL_DATA = Check(
+    "personal-data", "e-mail addresses, telephone numbers, raters by their names", check_personal_data
+)

@@ -1,4 +1,4 @@
-"""Problems of single candidates, put together: one finding for each kind of problem with every place where it stands."""
+"""Problems of single candidates put together: one finding for each kind, with every place where it stands."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence

@@ -1,12 +1,14 @@
 """Whether labels said to be a person's could have been written by a rule.
 
-A rule puts the words of the evidence into an order. Where a rater's marks are the first k of that order, with k the
-number of marks, in almost every item, the rule has marked and not the rater. Function words are left out on both
-sides: rules differ in their lists of them.
+A rule puts the content words of the evidence into an order. Where a rater's marks are the first k of that order, with k
+the number of marks, in almost every item, the rule has marked and not the rater. Function words of English are left out
+on both sides: rules differ in their lists of them. Development data of real raters follow the best of these rules in
+a fifth of their items (CoS-E 22 %, fair-rationales 19 %).
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from heta.words import segment_words
 from heta_data.checking.candidates import Candidate, Marks
@@ -20,100 +22,134 @@ FEWEST = 10
 MARKS = 3
 """Marked words below which an item tells rules and people not apart."""
 
-Order = Callable[[Sequence[str], frozenset[str], frozenset[str]], list[str]]
-"""(words of the evidence in order, each once; words of the answer; words of the question) -> words, likeliest first."""
+_Entry = tuple[Candidate, Marks]
 
 
-def _answer_first(words: Sequence[str], answer: frozenset[str], asked: frozenset[str]) -> list[str]:
-    return sorted(words, key=lambda word: word not in answer)
+class Evidence(NamedTuple):
+    """What a rule goes by. Words are case-folded; content words only, each once."""
+
+    words: tuple[str, ...]
+    """Of the evidence, in order."""
+    answer: frozenset[str]
+    asked: frozenset[str]
+    """Of the question."""
+
+    @property
+    def common(self) -> frozenset[str]:
+        """The words that the evidence shares with answer or question."""
+        return frozenset(self.words) & (self.answer | self.asked)
 
 
-def _question_first(words: Sequence[str], answer: frozenset[str], asked: frozenset[str]) -> list[str]:
-    return sorted(words, key=lambda word: (word not in answer, word not in asked))
+def _answer_first(evidence: Evidence) -> list[str]:
+    return sorted(evidence.words, key=lambda word: word not in evidence.answer)
 
 
-def _longest(words: Sequence[str], answer: frozenset[str], asked: frozenset[str]) -> list[str]:
-    return sorted(words, key=lambda word: -len(word))
+def _question_first(evidence: Evidence) -> list[str]:
+    return sorted(evidence.words, key=lambda word: (word not in evidence.answer, word not in evidence.asked))
 
 
-def _in_order(words: Sequence[str], answer: frozenset[str], asked: frozenset[str]) -> list[str]:
-    return list(words)
+def _longest(evidence: Evidence) -> list[str]:
+    return sorted(evidence.words, key=lambda word: -len(word))
 
 
-RULES: dict[str, Order] = {
+def _in_order(evidence: Evidence) -> list[str]:
+    return list(evidence.words)
+
+
+RULES: dict[str, Callable[[Evidence], list[str]]] = {
     "the answer's words, then those of the question, then the first others": _question_first,
     "the answer's words, then the first content words": _answer_first,
     "the first content words": _in_order,
     "the longest words": _longest,
 }
+"""What a rule marks, in words -> the content words of the evidence, likeliest first."""
 
 
 def check_labels(candidates: Sequence[Candidate]) -> Iterator[Finding]:
-    """Labels of people, or of nobody in particular, that a rule explains; labels that say of no kind what made them."""
-    by_rater: dict[tuple[str, str | None], list[tuple[Candidate, Marks]]] = defaultdict(list)
+    """Labels of people, or of nobody in particular, that a rule explains; labels that do not say who made them."""
+    by_rater: dict[tuple[str, str | None], list[_Entry]] = defaultdict(list)
     for candidate in candidates:
         for marks in candidate.marks:
             # Scripts and models say what they are: nobody takes their labels for a person's.
             if marks.kind in ("human", None):
                 by_rater[marks.by, marks.kind].append((candidate, marks))
+    few: list[_Entry] = []
     for (rater, kind), entries in sorted(by_rater.items(), key=str):
-        where = tuple(f"{candidate.where} > {rater}" for candidate, _ in entries)
         if kind is None:
-            problem = f"labels {rater!r} do not say who made them: no person, no number of raters, no guidelines"
-            yield Finding("labels", "error", problem, where)
-        yield from _explained(rater, entries)
-        yield from _same_number(rater, entries)
+            problem = f"labels {rater!r} do not say who made them: no rater, no number of raters, no guidelines"
+            yield Finding("labels", "error", problem, _places(entries))
+        if len(entries) < FEWEST:
+            few += entries
+            continue
+        yield from _explained(f"labels {rater!r}", entries)
+        yield from _same_number(f"labels {rater!r}", entries)
+    yield from _explained(f"labels of the raters with fewer than {FEWEST} items, taken together,", few)
 
 
-def _explained(rater: str, entries: Sequence[tuple[Candidate, Marks]]) -> Iterator[Finding]:
+def _explained(who: str, entries: Sequence[_Entry]) -> Iterator[Finding]:
     fits: Counter[str] = Counter()
-    telling: list[str] = []
+    telling: list[_Entry] = []
+    common: list[_Entry] = []
     for candidate, marks in entries:
-        words, marked = _content(candidate, marks)
+        evidence, marked = _content(candidate, marks)
         # Who marks every content word follows every rule: that says nothing about which.
-        if MARKS <= len(marked) < len(words):
-            telling.append(f"{candidate.where} > {rater}")
-            fits.update(_fitting(candidate, words, marked))
-    if len(telling) < FEWEST or not fits:
-        return
-    rule, count = max(fits.items(), key=lambda entry: entry[1])
-    if count >= SHARE * len(telling):
-        problem = f"labels {rater!r} are what a rule gives in {count} of {len(telling)} items ({rule}): no person chose"
-        yield Finding("labels", "error", problem, tuple(telling))
+        if not MARKS <= len(marked) < len(evidence.words):
+            continue
+        if marked == evidence.common:
+            common.append((candidate, marks))
+            continue
+        telling.append((candidate, marks))
+        fits.update(_fitting(evidence, marked))
+    rule, count = max(fits.items(), key=lambda entry: entry[1], default=("", 0))
+    if len(telling) >= FEWEST and count >= SHARE * len(telling):
+        problem = (
+            f"{who} are what a rule gives in {count} of the {len(telling)} items that can tell ({rule}): "
+            "no person chose; leave them out, or call them simulated"
+        )
+        yield Finding("labels", "error", problem, _places(telling))
+    elif len(common) >= max(FEWEST, SHARE * (len(common) + len(telling))):
+        problem = (
+            f"{who} are just the words that the evidence shares with question and answer in {len(common)} of "
+            f"{len(common) + len(telling)} items: a rule would mark the same; find out how they were made"
+        )
+        yield Finding("labels", "warning", problem, _places(common))
 
 
-def _fitting(candidate: Candidate, words: Sequence[str], marked: frozenset[str]) -> Iterator[str]:
-    answer, asked = _words(candidate.answer), _words(candidate.question_text)
+def _fitting(evidence: Evidence, marked: frozenset[str]) -> Iterator[str]:
     for name, order in RULES.items():
-        ranked = order(words, answer, asked)
-        first = ranked[: len(marked)]
+        first = order(evidence)[: len(marked)]
         # Words of one length are as good as each other to the rule of the longest.
         tied = order is _longest and sorted(map(len, first)) == sorted(map(len, marked))
         if tied or marked == frozenset(first):
             yield name
 
 
-def _same_number(rater: str, entries: Sequence[tuple[Candidate, Marks]]) -> Iterator[Finding]:
+def _same_number(who: str, entries: Sequence[_Entry]) -> Iterator[Finding]:
     """People mark as many words as matter; a rule marks k."""
-    types = Counter(
-        len({candidate.text(span).casefold() for span in marks.spans}) for candidate, marks in entries if marks.spans
-    )
-    if sum(types.values()) < FEWEST:
+    marking = [(candidate, marks) for candidate, marks in entries if marks.spans]
+    if len(marking) < FEWEST:
         return
+    types = Counter(len({candidate.text(span).casefold() for span in marks.spans}) for candidate, marks in marking)
     number, count = types.most_common(1)[0]
-    if number >= MARKS and count >= SHARE * sum(types.values()):
-        problem = f"labels {rater!r} mark {number} different words in {count} of {sum(types.values())} items"
-        where = tuple(f"{candidate.where} > {rater}" for candidate, marks in entries if marks.spans)
-        yield Finding("labels", "warning", problem, where)
+    if number >= MARKS and count >= SHARE * len(marking):
+        problem = (
+            f"{who} mark {number} different words in {count} of {len(marking)} items: people mark as many as matter; "
+            "find out whether the guidelines asked for a number, or a script marked"
+        )
+        yield Finding("labels", "warning", problem, _places(marking))
 
 
-def _content(candidate: Candidate, marks: Marks) -> tuple[list[str], frozenset[str]]:
-    """The content words of the evidence, each once, in order; and those of them that are marked."""
-    words = {candidate.text(span).casefold(): None for span in candidate.evidence_words}
-    content = [word for word in words if word not in FUNCTION_WORDS]
+def _content(candidate: Candidate, marks: Marks) -> tuple[Evidence, frozenset[str]]:
+    """What rules go by in this item, and which of the evidence's content words are marked."""
+    words = dict.fromkeys(candidate.text(span).casefold() for span in candidate.evidence_words)
+    content = tuple(word for word in words if word not in FUNCTION_WORDS)
     marked = {candidate.text(span).casefold() for span in marks.spans}
-    return content, frozenset(marked.intersection(content))
+    return Evidence(content, _words(candidate.answer), _words(candidate.asked)), frozenset(marked.intersection(content))
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text[span.start : span.end].casefold() for span in segment_words(text))
+
+
+def _places(entries: Sequence[_Entry]) -> tuple[str, ...]:
+    return tuple(f"{candidate.where} > {marks.by}" for candidate, marks in entries)

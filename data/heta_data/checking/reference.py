@@ -80,9 +80,11 @@ def _candidate(path: Path, number: int, example: _Example) -> Candidate:
         prompt=example.input_text,
         target=example.target_first_answer_token,
         answer=example.answer,
+        asked=example.question,
         question=texts["question"],
         evidence=(support,),
         distractor=(texts["narrative_segment"],),
+        roles=("distractor", "evidence", "question"),
         rights=(),
         marks=(Marks("important_words", None, _marked(where, example, support)),),
     )

@@ -1,119 +1,167 @@
-"""Texts that stand there more than once: whole items, questions, near-copies, and the same text in two splits."""
+"""Texts that stand there more than once: whole items, questions, near-copies, and what two splits have in common.
 
-import re
+A finding names the later item and, behind it, the earlier one that it repeats.
+"""
+
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import NamedTuple
 
 from datasketch import MinHash, MinHashLSH
 
+from heta.words import segment_words
 from heta_data.checking.candidates import Candidate
-from heta_data.checking.findings import Finding
+from heta_data.checking.findings import Finding, Severity
 
 NEAR = 0.8
 """Jaccard similarity of word shingles from which two items count as near-copies."""
 SHINGLE = 3
 """Words of a shingle."""
-_LISTED = 0.6
-"""MinHash lists pairs from here, and they are then counted exactly: with 128 permutations it misses a pair of 0.8 in
-fewer than 1 of 1,000 cases."""
-_PERMUTATIONS = 128
+LISTED = 0.6
+"""MinHash lists pairs from about here, and they are then counted exactly."""
+PERMUTATIONS = 128
+
+Key = Callable[[Candidate], Hashable]
+
+
+class Copy(NamedTuple):
+    """A candidate and an earlier one that has the same text, or nearly."""
+
+    later: Candidate
+    earlier: Candidate
+    similarity: float = 1.0
+
+    @property
+    def place(self) -> str:
+        """The later one, and which earlier one it repeats."""
+        return f"{self.later.where} > as {self.earlier.name}"
 
 
 def check_duplicates(candidates: Sequence[Candidate]) -> Iterator[Finding]:
-    """The same prompt twice; the same question about the same evidence in items that are no two orders of one row."""
-    for members in _shared(candidates, lambda candidate: (_plain(candidate.prompt),)):
-        problem = f"the same prompt stands in {len(members)} items: keep one"
-        yield Finding("duplicates", "error", problem, _places(members))
-    about = _shared(candidates, lambda candidate: (_plain(candidate.evidence_text), _plain(candidate.question_text)))
-    again = [_one_of_each_row(members) for members in about]
-    again = [members for members in again if len(members) > 1]
+    """The same prompt again; the same question about the same evidence; a text in items of several groups."""
+    total = len(candidates)
+    prompts = _copies(candidates, lambda candidate: _plain(candidate.prompt))
+    if prompts:
+        problem = f"{len(prompts)} of {total} items have the prompt of an earlier item: drop them"
+        yield Finding("duplicates", "error", problem, _places(prompts))
+    seen = {id(copy.later) for copy in prompts}
+    again = [copy for copy in _copies(candidates, _asked_of_evidence, _other_row) if id(copy.later) not in seen]
     if again:
-        copies = sum(len(members) - 1 for members in again)
         problem = (
-            f"{copies} of {len(candidates)} items ask what another item asks of the same evidence "
-            f"({len(again)} questions stand in several): intervals would count one answer several times; keep one"
+            f"{len(again)} of {total} items ask of the same evidence what an earlier item asks: intervals would count "
+            "one answer several times; drop them, and keep the earlier item named behind each"
         )
-        yield Finding("duplicates", "error", problem, tuple(place for members in again for place in _places(members)))
-    for role in ("distractor", "evidence"):
-        yield from _repeated_over_groups(candidates, role)
+        yield Finding("duplicates", "error", problem, _places(again))
+    texts: tuple[tuple[str, Severity, Key], ...] = (
+        ("evidence", "error", lambda candidate: _plain(candidate.evidence_text)),
+        ("distractor", "warning", lambda candidate: _plain(candidate.distractor_text) or None),
+    )
+    for role, severity, key in texts:
+        if shared := _copies(candidates, key, lambda later, earlier: later.group != earlier.group):
+            problem = (
+                f"{len(shared)} of {total} items have the {role} of an earlier item of another group: intervals take "
+                f"groups for independent; give items with one {role} the same group"
+            )
+            yield Finding("duplicates", severity, problem, _places(shared))
 
 
 def check_near_duplicates(candidates: Sequence[Candidate]) -> Iterator[Finding]:
-    """Pairs whose evidence and question share 80 % of their three-word runs, without being the same."""
-    for first, second, similarity in near_pairs(candidates):
-        problem = f"nearly the same evidence and question ({similarity:.0%} of the three-word runs): keep one"
-        yield Finding("near-duplicates", "warning", problem, (first.where, second.where))
+    """Items whose evidence and question share 80 % of their three-word runs with those of an earlier item."""
+    copies = near_copies(candidates)
+    within = [copy for copy in copies if copy.later.split == copy.earlier.split]
+    across = [copy for copy in copies if copy.later.split != copy.earlier.split]
+    what = f"evidence and question of an earlier item, with at least {NEAR:.0%} of their three-word runs the same"
+    if across:
+        problem = f"{len(across)} items have nearly the {what}, in another split: move or drop them"
+        yield Finding("near-duplicates", "error", problem, tuple(map(_near_place, across)))
+    if within:
+        problem = f"{len(within)} items have nearly the {what}: keep one of each two, unless the difference matters"
+        yield Finding("near-duplicates", "warning", problem, tuple(map(_near_place, within)))
 
 
 def check_leakage(candidates: Sequence[Candidate]) -> Iterator[Finding]:
-    """A group, a text or a near-copy that stands in two splits."""
-    keys: dict[str, Callable[[Candidate], Hashable]] = {
-        "group": lambda candidate: candidate.group,
-        "evidence": lambda candidate: _plain(candidate.evidence_text),
-        "distractor": lambda candidate: _plain(candidate.distractor_text) or None,
-        "question": lambda candidate: _plain(candidate.question_text) or None,
-    }
-    for what, key in keys.items():
-        for members in _shared(candidates, key):
-            splits = sorted({candidate.split for candidate in members})
-            if len(splits) > 1:
-                name = f"group {members[0].group!r}" if what == "group" else f"the same {what}"
-                problem = f"{name} stands in {' and '.join(splits)}: what is tuned on one split is known in the other"
-                yield Finding("leakage", "error", problem, _places(members))
-    for first, second, similarity in near_pairs(candidates):
-        if first.split != second.split:
-            problem = f"nearly the same evidence and question ({similarity:.0%}) in {first.split} and {second.split}"
-            yield Finding("leakage", "error", problem, (first.where, second.where))
+    """Groups, texts, and questions with their answers, that stand in two splits."""
+    keys: tuple[tuple[str, Severity, Key], ...] = (
+        ("group", "error", lambda candidate: candidate.group),
+        ("evidence", "error", lambda candidate: _plain(candidate.evidence_text)),
+        ("distractor", "error", lambda candidate: _plain(candidate.distractor_text) or None),
+        # A question such as `Where did they go?` may be asked of many texts, and be answered alike by chance.
+        ("question and answer", "warning", lambda candidate: (_plain(candidate.asked), _plain(candidate.answer))),
+    )
+    for what, severity, key in keys:
+        if copies := _copies(candidates, key, lambda later, earlier: later.split != earlier.split):
+            problem = (
+                f"{len(copies)} items have the {what} of an earlier item in another split: what is tuned on one split "
+                "is known in the other; move them into one"
+            )
+            places = tuple(f"{copy.place} ({copy.later.split}, {copy.earlier.split})" for copy in copies)
+            yield Finding("leakage", severity, problem, places)
 
 
-def near_pairs(candidates: Sequence[Candidate]) -> list[tuple[Candidate, Candidate, float]]:
-    """Pairs of different rows whose Jaccard similarity is at least `NEAR` and below 1, in the order of the candidates.
+def near_copies(candidates: Sequence[Candidate]) -> list[Copy]:
+    """For each item the first earlier one of its own split, and of the other splits, that is its near-copy.
 
-    MinHash with banding (Broder 1997; `datasketch`) lists pairs, exact counting decides: time grows with the items and
-    the pairs alike, not with the square of the items.
+    Near-copies are items of different rows whose Jaccard similarity is at least `NEAR` and below 1. MinHash with
+    banding (Broder 1997; `datasketch`) lists pairs, exact counting decides: time grows with items and listed pairs, not
+    with the square of the items. Of items with the same runs of words in one split, the first stands for all.
     """
-    shingles = [_shingles(f"{candidate.evidence_text} {candidate.question_text}") for candidate in candidates]
-    buckets: MinHashLSH = MinHashLSH(threshold=_LISTED, num_perm=_PERMUTATIONS)
-    pairs: list[tuple[int, int]] = []
-    for number, parts in enumerate(shingles):
-        digest = MinHash(num_perm=_PERMUTATIONS, seed=1)
-        digest.update_batch([part.encode("utf-8") for part in sorted(parts)])
-        pairs += [(other, number) for other in buckets.query(digest)]
-        buckets.insert(number, digest)
-    found = []
-    for first, second in sorted(pairs):
-        one, other = candidates[first], candidates[second]
-        similarity = len(shingles[first] & shingles[second]) / len(shingles[first] | shingles[second])
-        if one.row != other.row and NEAR <= similarity < 1:
-            found.append((one, other, similarity))
+    buckets = MinHashLSH(threshold=LISTED, num_perm=PERMUTATIONS)
+    # The same hash functions for all, drawn once.
+    empty = MinHash(num_perm=PERMUTATIONS, seed=1)
+    shingles: list[frozenset[str]] = []
+    firsts: list[Candidate] = []
+    seen: set[tuple[str, frozenset[str]]] = set()
+    found: list[Copy] = []
+    for candidate in candidates:
+        parts = _shingles(candidate)
+        if (candidate.split, parts) in seen:
+            continue
+        seen.add((candidate.split, parts))
+        digest = empty.copy()
+        digest.update_batch([part.encode("utf-8", "surrogatepass") for part in parts])
+        nearest: dict[bool, Copy] = {}
+        for number in sorted(buckets.query(digest)):
+            other = firsts[number]
+            within = other.split == candidate.split
+            if within not in nearest and other.row != candidate.row:
+                similarity = len(shingles[number] & parts) / len(shingles[number] | parts)
+                if NEAR <= similarity < 1:
+                    nearest[within] = Copy(candidate, other, similarity)
+            if len(nearest) == 2:
+                break
+        found += nearest.values()
+        buckets.insert(len(firsts), digest)
+        shingles.append(parts)
+        firsts.append(candidate)
     return found
 
 
-def _repeated_over_groups(candidates: Sequence[Candidate], role: str) -> Iterator[Finding]:
-    """A text in items of several groups: intervals resample groups as if they had nothing in common."""
-    texts = _shared(candidates, lambda candidate: _plain(getattr(candidate, f"{role}_text")) or None)
-    for members in texts:
-        groups = {candidate.group for candidate in members}
-        if len(groups) > 1:
-            problem = f"one {role} stands in items of {len(groups)} groups: put them into one group, or keep one"
-            yield Finding("duplicates", "warning", problem, _places(members))
-
-
-def _shared(candidates: Sequence[Candidate], key: Callable[[Candidate], Hashable]) -> list[list[Candidate]]:
-    """Candidates that have one key, where there are several; the key None counts for none."""
-    found: dict[Hashable, list[Candidate]] = defaultdict(list)
+def _copies(
+    candidates: Sequence[Candidate], key: Key, differ: Callable[[Candidate, Candidate], bool] = lambda *_: True
+) -> list[Copy]:
+    """Each candidate whose key an earlier one had, with the first that had it; the key None counts for none."""
+    members: dict[Hashable, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
-        found[key(candidate)].append(candidate)
-    found.pop(None, None)
-    return [members for members in found.values() if len(members) > 1]
+        members[key(candidate)].append(candidate)
+    members.pop(None, None)
+    return [Copy(later, first) for first, *others in members.values() for later in others if differ(later, first)]
 
 
-def _one_of_each_row(members: Sequence[Candidate]) -> list[Candidate]:
-    return list({candidate.row: candidate for candidate in reversed(members)}.values())[::-1]
+def _asked_of_evidence(candidate: Candidate) -> Hashable:
+    return tuple(map(_plain, (candidate.evidence_text, candidate.asked, candidate.question_text)))
 
 
-def _places(members: Sequence[Candidate]) -> tuple[str, ...]:
-    return tuple(candidate.where for candidate in members)
+def _other_row(later: Candidate, earlier: Candidate) -> bool:
+    """Items of one row are its two segment orders."""
+    return later.row != earlier.row
+
+
+def _places(copies: Sequence[Copy]) -> tuple[str, ...]:
+    return tuple(copy.place for copy in copies)
+
+
+def _near_place(copy: Copy) -> str:
+    return f"{copy.place} ({copy.similarity:.0%})"
 
 
 def _plain(text: str) -> str:
@@ -121,6 +169,7 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _shingles(text: str) -> frozenset[str]:
-    words = re.findall(r"\w+", text.casefold())
+def _shingles(candidate: Candidate) -> frozenset[str]:
+    words = [candidate.text(word).casefold() for word in candidate.evidence_words]
+    words += [candidate.asked[word.start : word.end].casefold() for word in segment_words(candidate.asked)]
     return frozenset(" ".join(words[start : start + SHINGLE]) for start in range(max(1, len(words) - SHINGLE + 1)))

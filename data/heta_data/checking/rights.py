@@ -14,13 +14,14 @@ def check_rights(candidates: Sequence[Candidate]) -> Iterator[Finding]:
 
 
 def _problems(candidate: Candidate) -> Iterator[Problem]:
-    named = {right.field for right in candidate.rights if right.licence.strip()}
-    texts = {"evidence": candidate.evidence, "distractor": candidate.distractor, "question": candidate.question_text}
-    if missing := [name for name, there in texts.items() if there and name not in named]:
-        yield Problem("error", f"no licence for {', '.join(missing)}: it cannot be published")
+    for what, remedy in (
+        ("licence", "they cannot be published; name the SPDX identifier"),
+        ("source", "nobody can look them up; name where the text is from"),
+    ):
+        named = {right.field for right in candidate.rights if getattr(right, what).strip()}
+        if missing := [role for role in sorted(candidate.roles) if role not in named]:
+            yield Problem("error", f"no {what} for {', '.join(missing)}: {remedy}")
     for right in candidate.rights:
-        if not right.source.strip():
-            yield Problem("error", f"no source for {right.field}: nobody can look it up")
         if right.licence.strip() and right.licence not in KNOWN:
             what = "a licence that is no known SPDX identifier: a release asks for its address under [release.licences]"
             yield Problem("warning", what, f"{right.field}: {right.licence!r}")

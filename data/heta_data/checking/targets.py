@@ -8,11 +8,13 @@ from heta_data.checking.candidates import Candidate
 from heta_data.checking.findings import Finding
 from heta_data.checking.grouping import Problem, gather
 
-_SPACED = re.compile(r"[^\W\d_]")
+_WORD = re.compile(r"[^\W_]")
 # Scripts that put no blank between words: Han, kana, Thai, Lao, Khmer, Burmese, Tibetan.
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]"
 )
+_OPENING = frozenset("([{<\"'“‘«‹„‚$€£¥#@/\\-–—_¿¡=`*")
+"""Marks behind which a word follows without a blank."""
 
 
 def check_targets(candidates: Sequence[Candidate]) -> Iterator[Finding]:
@@ -31,22 +33,33 @@ def stands_in(phrase: str, text: str) -> bool:
 
 
 def _problems(candidate: Candidate) -> Iterator[Problem]:
-    prompt, target = candidate.prompt, candidate.target
+    target, answer = candidate.target, candidate.answer
     if not segment_words(target):
         yield Problem("error", "the target holds no word", repr(target[:20]))
         return
-    if not prompt[-1:].isspace() and _SPACED.match(target) and not _UNSPACED.match(target):
+    yield from _joint(candidate.prompt, target)
+    if candidate.prompt.rstrip()[-1:] in tuple("?？؟"):
+        what = "the prompt ends with its question: a base model has no cue to answer; end with one such as `Answer:`"
+        yield Problem("warning", what, repr(candidate.prompt[-20:]))
+    if not answer.strip().startswith(target.strip()) and not target.strip().startswith(answer.strip()):
+        yield Problem("error", "the target is no beginning of the answer", f"{target!r}, answer {answer!r}")
+    if stands_in(answer, candidate.asked):
+        yield Problem("warning", "the question holds the answer: nothing has to be read for it", answer)
+    if candidate.distractor and stands_in(answer, candidate.distractor_text):
+        yield Problem("warning", "the distractor holds the answer too: which words matter is open", answer)
+
+
+def _joint(prompt: str, target: str) -> Iterator[Problem]:
+    """What is wrong where the target follows on the prompt."""
+    if _UNSPACED.match(target.lstrip()):
+        return
+    place = repr(prompt[-8:] + target[:12])
+    last = prompt[-1:]
+    if last.isspace() and target[:1].isspace():
+        yield Problem("error", "white space twice between prompt and target: leave it to the target", place)
+    elif last in (" ", "\t", "\u00a0"):
+        what = "the prompt ends with a blank, which most tokenizers join to the next word: begin the target with it"
+        yield Problem("warning", what, place)
+    elif not last.isspace() and last not in _OPENING and _WORD.match(target):
         what = "no blank between prompt and target: a model reads them as one word; begin the target with a blank"
-        yield Problem("error", what, repr(prompt[-8:] + target[:12]))
-    if prompt.rstrip()[-1:] in tuple("?？؟"):
-        what = (
-            "the prompt ends with its question: nothing asks a model for the answer; end with a cue such as `Answer:`"
-        )
-        yield Problem("error", what, repr(prompt[-20:]))
-    if not candidate.answer.strip().startswith(target.strip()) and not target.strip().startswith(candidate.answer):
-        yield Problem("error", "the target is no beginning of the answer", f"{target!r}, answer {candidate.answer!r}")
-    if stands_in(candidate.answer, candidate.question_text):
-        yield Problem("warning", "the question holds the answer: nothing has to be read for it", candidate.answer)
-    if candidate.distractor and stands_in(candidate.answer, candidate.distractor_text):
-        what = "the distractor holds the answer too: which words matter is open"
-        yield Problem("warning", what, candidate.answer)
+        yield Problem("error", what, place)

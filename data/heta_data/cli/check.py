@@ -44,7 +44,7 @@ def check(ctx: click.Context, /, path: Path, everything: bool, as_json: bool) ->
         for finding in findings:
             _say(finding, everything)
         click.echo(
-            f"{path}: {len(candidates)} items, {len(CHECKS)} checks ({', '.join(CHECKS)}): "
+            f"{path}: {len(candidates)} items, {len(CHECKS.names())} checks ({', '.join(CHECKS)}): "
             f"{errors} errors, {len(findings) - errors} warnings"
         )
     if errors:

@@ -26,7 +26,7 @@ def find_problems(tables: Tables, licences: Iterable[str]) -> list[str]:
         problems += _rights(item, known)
     for labels in tables.labels:
         where = f"labels > item {labels.item_id} > {labels.arm} > rater {labels.rater}"
-        problems += [f"{where} > {problem}" for problem in _units(labels, items, words)]
+        problems += [f"{where} > {problem}" for problem in unit_problems(labels, items, words)]
         problems += [f"{where} > {problem}" for problem in _rater(labels)]
     problems += _kinds(tables.labels)
     by_item: dict[str, list[TokenLabels]] = defaultdict(list)
@@ -34,7 +34,7 @@ def find_problems(tables: Tables, licences: Iterable[str]) -> list[str]:
         by_item[labels.item_id].append(labels)
     for gold in tables.gold:
         where = f"gold > item {gold.item_id}"
-        found = (*_units(gold, items, words), *gold_problems(gold, by_item[gold.item_id]))
+        found = (*unit_problems(gold, items, words), *gold_problems(gold, by_item[gold.item_id]))
         problems += [f"{where} > {problem}" for problem in found]
     for record in tables.attributions:
         where = f"attributions > item {record.item_id} > {record.method} > {record.model}"
@@ -78,9 +78,10 @@ def _rights(item: Item, known: set[str]) -> Iterator[str]:
         yield f"{where}: {pair[0]} and {pair[1]} in one prompt: no licence of the whole satisfies both"
 
 
-def _units(
+def unit_problems(
     record: TokenLabels | GoldLabels, items: Mapping[str, Item], words: Mapping[str, frozenset[Span]]
 ) -> Iterator[str]:
+    """What is wrong with the units of one row; `items` and the `words` of their prompts are by id."""
     if record.item_id not in words:
         yield "the item is not in this release"
         return
