@@ -3,13 +3,14 @@
 from heta_data.checking.balance import check_orders, check_positions
 from heta_data.checking.findings import Check
 from heta_data.checking.heuristics import check_labels
-from heta_data.checking.repeats import check_duplicates, check_leakage, check_near_duplicates
+from heta_data.checking.near import check_near_duplicates
+from heta_data.checking.repeats import check_duplicates, check_leakage
 from heta_data.checking.rights import check_rights
 from heta_data.checking.targets import check_targets
 from heta_data.checking.texts import check_personal_data, check_texts
 
 DUPLICATES = Check("duplicates", "items, questions and texts that stand there more than once", check_duplicates)
-NEAR_DUPLICATES = Check("near-duplicates", "items that differ in a few words", check_near_duplicates)
+NEAR_DUPLICATES = Check("near-duplicates", "texts and questions that differ in a few words", check_near_duplicates)
 LEAKAGE = Check("leakage", "groups, texts and questions that stand in two splits", check_leakage)
 ORDERS = Check("orders", "evidence that comes first, or last, too often", check_orders)
 POSITIONS = Check("positions", "answers that stand in one fifth of the texts", check_positions)

@@ -1,0 +1,154 @@
+"""Near-copies: texts that differ in a few words, and questions that ask nearly the same of them.
+
+MinHash with banding (Broder 1997; `datasketch`) lists pairs, and exact counting decides: time grows with the texts and
+the listed pairs, not with the square of the texts.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from datasketch import MinHash, MinHashLSH
+
+from heta.words import segment_words
+from heta_data.checking.candidates import Candidate
+from heta_data.checking.copies import Copy, places, plain
+from heta_data.checking.findings import Finding
+
+NEAR = 0.8
+"""Share of the three-word runs of two texts that both have (Jaccard), from which they count as near-copies."""
+NEAR_QUESTION = 0.7
+"""Share of the words of two questions that both have: a question is too short for runs of words."""
+RUN = 3
+"""Words of a run."""
+SLACK = 0.2
+"""MinHash estimates: pairs are listed from so much below what counts."""
+PERMUTATIONS = 128
+
+# Drawn once: the same hash functions for every text.
+_EMPTY = MinHash(num_perm=PERMUTATIONS, seed=1)
+
+
+class Link(NamedTuple):
+    """An evidence text and an earlier one that is nearly the same, both as `plain` gives them."""
+
+    later: str
+    earlier: str
+
+
+class Index:
+    """Sets that were added, by number from 0, of which those nearest to another set can be had."""
+
+    def __init__(self, near: float) -> None:
+        """`near`: the Jaccard similarity from which a set counts."""
+        self._near = near
+        self._buckets: MinHashLSH = MinHashLSH(threshold=near - SLACK, num_perm=PERMUTATIONS)
+        self._sets: dict[int, frozenset[str]] = {}
+
+    def near(self, parts: frozenset[str]) -> Iterator[int]:
+        """Numbers of the sets that are near to `parts`, in order."""
+        for number in sorted(self._buckets.query(_digest(parts))):
+            other = self._sets[number]
+            if len(parts & other) >= self._near * len(parts | other):
+                yield number
+
+    def add(self, number: int, parts: frozenset[str]) -> None:
+        """`number`: what the set will be called; each once."""
+        self._buckets.insert(number, _digest(parts))
+        self._sets[number] = parts
+
+
+def check_near_duplicates(candidates: Sequence[Candidate]) -> Iterator[Finding]:
+    """Evidence that nearly stands in another split or group; questions that ask nearly the same of one evidence."""
+    members: dict[str, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        members[plain(candidate.evidence_text)].append(candidate)
+    links = near_texts(members)
+    what = f"with at least {NEAR:.0%} of the three-word runs the same"
+    if splits := _across(links, members, "split"):
+        problem = f"{len(splits)} items have nearly the evidence of an item of another split, {what}: move or drop them"
+        yield Finding("near-duplicates", "error", problem, places(splits))
+    if groups := _across(links, members, "group"):
+        problem = (
+            f"{len(groups)} items have nearly the evidence of an item of another group, {what}: give items from one "
+            "document one group"
+        )
+        yield Finding("near-duplicates", "warning", problem, places(groups))
+    if questions := near_questions(candidates, links):
+        problem = (
+            f"{len(questions)} items ask of the same or nearly the same evidence what an earlier item asks, in nearly "
+            "the same words: keep one of each two, unless the difference matters"
+        )
+        yield Finding("near-duplicates", "warning", problem, places(questions))
+
+
+def near_texts(members: Mapping[str, Sequence[Candidate]]) -> list[Link]:
+    """For each text, and each split, the first earlier text that stands in that split and is nearly the same.
+
+    Args:
+        members: a text as `plain` gives it -> the candidates that have it.
+    """
+    texts = list(members)
+    by_split: dict[str, Index] = defaultdict(lambda: Index(NEAR))
+    links = []
+    for number, text in enumerate(texts):
+        runs = _runs(text)
+        firsts = {next(index.near(runs), None) for index in by_split.values()}
+        links += [Link(text, texts[first]) for first in sorted(first for first in firsts if first is not None)]
+        for split in {candidate.split for candidate in members[text]}:
+            by_split[split].add(number, runs)
+    return links
+
+
+def near_questions(candidates: Sequence[Candidate], links: Sequence[Link]) -> list[Copy]:
+    """Candidates that ask nearly what an earlier one of another row asks, of evidence that is the same or linked.
+
+    The same question about the same evidence is no near-copy but a copy, and is left out.
+    """
+    roots: dict[str, str] = {}
+    for link in links:
+        roots.setdefault(link.later, roots.get(link.earlier, link.earlier))
+    numbers: dict[str, int] = {}
+    index, found = Index(NEAR_QUESTION), []
+    for number, candidate in enumerate(candidates):
+        text = plain(candidate.evidence_text)
+        # With the text's number in front, questions about other texts have no word in common.
+        root = numbers.setdefault(roots.get(text, text), len(numbers))
+        words = frozenset(f"{root} {word}" for word in _words(candidate.asked))
+        earlier = (candidates[other] for other in index.near(words))
+        if first := next((other for other in earlier if _nearly(candidate, other)), None):
+            found.append(Copy(candidate, first))
+        index.add(number, words)
+    return found
+
+
+def _nearly(later: Candidate, earlier: Candidate) -> bool:
+    """Whether two that are near are neither one row's orders nor the same question about the same evidence."""
+    asked = [(plain(one.evidence_text), plain(one.asked)) for one in (later, earlier)]
+    return later.row != earlier.row and asked[0] != asked[1]
+
+
+def _across(links: Sequence[Link], members: Mapping[str, Sequence[Candidate]], name: str) -> list[Copy]:
+    """Each candidate of a linked text with the first of the earlier text whose split, or group, is another."""
+    found: dict[int, Copy] = {}
+    for link in links:
+        for later in members[link.later]:
+            others = (one for one in members[link.earlier] if getattr(one, name) != getattr(later, name))
+            if first := next(others, None):
+                found.setdefault(id(later), Copy(later, first))
+    return list(found.values())
+
+
+def _digest(parts: frozenset[str]) -> MinHash:
+    digest = _EMPTY.copy()
+    digest.update_batch([part.encode("utf-8", "surrogatepass") for part in parts])
+    return digest
+
+
+def _runs(text: str) -> frozenset[str]:
+    words = _words(text)
+    return frozenset(" ".join(words[start : start + RUN]) for start in range(max(1, len(words) - RUN + 1)))
+
+
+def _words(text: str) -> list[str]:
+    return [text[word.start : word.end].casefold() for word in segment_words(text)]
