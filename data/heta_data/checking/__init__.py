@@ -3,6 +3,8 @@
 Another package adds a check through the entry-point group `heta.item_checks`; its target is a `Check`.
 """
 
+from collections.abc import Callable
+
 from heta.registry import Registry
 from heta_data.checking.candidates import Candidate, Marks
 from heta_data.checking.findings import Check, Finding, Severity
@@ -31,7 +33,17 @@ CHECKS: Registry[Check] = Registry(
 )
 
 
-def check_items(candidates: list[Candidate]) -> list[Finding]:
-    """What every registered check finds, errors first, else in the order of the registry."""
-    found = [finding for name in CHECKS for finding in CHECKS.get(name).run(candidates)]
+def check_items(
+    candidates: list[Candidate], *, progress: Callable[[int, int], None] = lambda done, total: None
+) -> list[Finding]:
+    """What every registered check finds, errors first, else in the order of the registry.
+
+    `progress` is called with the number of checks that are done, and of all.
+    """
+    found: list[Finding] = []
+    names = CHECKS.names()
+    progress(0, len(names))
+    for done, name in enumerate(names, start=1):
+        found += CHECKS.get(name).run(candidates)
+        progress(done, len(names))
     return sorted(found, key=lambda finding: finding.severity != "error")

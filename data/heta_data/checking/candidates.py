@@ -65,9 +65,9 @@ class Candidate:
         """The question as it stands in the prompt, with the words around it."""
         return self.prompt[self.question.start : self.question.end]
 
-    @cached_property
+    @property
     def evidence_words(self) -> tuple[Span, ...]:
-        """The words of the evidence, in order."""
+        """The words of the evidence, in order; found anew each time, since they take more room than their text."""
         return tuple(word for part in self.evidence for word in segment_words(self.prompt, within=part))
 
     @property

@@ -22,8 +22,6 @@ FEWEST = 10
 MARKS = 3
 """Marked words below which an item tells rules and people not apart."""
 
-_Entry = tuple[Candidate, Marks]
-
 
 class Evidence(NamedTuple):
     """What a rule goes by. Words are case-folded; content words only, each once."""
@@ -38,6 +36,16 @@ class Evidence(NamedTuple):
     def common(self) -> frozenset[str]:
         """The words that the evidence shares with answer or question."""
         return frozenset(self.words) & (self.answer | self.asked)
+
+
+class Entry(NamedTuple):
+    """What one rater marked in one item."""
+
+    candidate: Candidate
+    marks: Marks
+    evidence: Evidence
+    marked: frozenset[str]
+    """Content words of the evidence."""
 
 
 def _answer_first(evidence: Evidence) -> list[str]:
@@ -67,13 +75,11 @@ RULES: dict[str, Callable[[Evidence], list[str]]] = {
 
 def check_labels(candidates: Sequence[Candidate]) -> Iterator[Finding]:
     """Labels of people, or of nobody in particular, that a rule explains; labels that do not say who made them."""
-    by_rater: dict[tuple[str, str | None], list[_Entry]] = defaultdict(list)
+    by_rater: dict[tuple[str, str | None], list[Entry]] = defaultdict(list)
     for candidate in candidates:
-        for marks in candidate.marks:
-            # Scripts and models say what they are: nobody takes their labels for a person's.
-            if marks.kind in ("human", None):
-                by_rater[marks.by, marks.kind].append((candidate, marks))
-    few: list[_Entry] = []
+        for entry in _entries(candidate):
+            by_rater[entry.marks.by, entry.marks.kind].append(entry)
+    few: list[Entry] = []
     for (rater, kind), entries in sorted(by_rater.items(), key=str):
         if kind is None:
             problem = f"labels {rater!r} do not say who made them: no rater, no number of raters, no guidelines"
@@ -86,21 +92,20 @@ def check_labels(candidates: Sequence[Candidate]) -> Iterator[Finding]:
     yield from _explained(f"labels of the raters with fewer than {FEWEST} items, taken together,", few)
 
 
-def _explained(who: str, entries: Sequence[_Entry]) -> Iterator[Finding]:
+def _explained(who: str, entries: Sequence[Entry]) -> Iterator[Finding]:
     fits: Counter[str] = Counter()
-    telling: list[_Entry] = []
-    common: list[_Entry] = []
-    for candidate, marks in entries:
-        evidence, marked = _content(candidate, marks)
+    telling: list[Entry] = []
+    common: list[Entry] = []
+    for entry in entries:
         # Who marks every content word follows every rule: that says nothing about which.
-        if not MARKS <= len(marked) < len(evidence.words):
+        if not MARKS <= len(entry.marked) < len(entry.evidence.words):
             continue
-        if marked == evidence.common:
-            common.append((candidate, marks))
+        if entry.marked == entry.evidence.common:
+            common.append(entry)
             continue
-        telling.append((candidate, marks))
-        fits.update(_fitting(evidence, marked))
-    rule, count = max(fits.items(), key=lambda entry: entry[1], default=("", 0))
+        telling.append(entry)
+        fits.update(_fitting(entry.evidence, entry.marked))
+    rule, count = max(fits.items(), key=lambda counted: counted[1], default=("", 0))
     if len(telling) >= FEWEST and count >= SHARE * len(telling):
         problem = (
             f"{who} are what a rule gives in {count} of the {len(telling)} items that can tell ({rule}): "
@@ -124,12 +129,12 @@ def _fitting(evidence: Evidence, marked: frozenset[str]) -> Iterator[str]:
             yield name
 
 
-def _same_number(who: str, entries: Sequence[_Entry]) -> Iterator[Finding]:
+def _same_number(who: str, entries: Sequence[Entry]) -> Iterator[Finding]:
     """People mark as many words as matter; a rule marks k."""
-    marking = [(candidate, marks) for candidate, marks in entries if marks.spans]
+    marking = [entry for entry in entries if entry.marks.spans]
     if len(marking) < FEWEST:
         return
-    types = Counter(len({candidate.text(span).casefold() for span in marks.spans}) for candidate, marks in marking)
+    types = Counter(len(_marked(entry.candidate, entry.marks)) for entry in marking)
     number, count = types.most_common(1)[0]
     if number >= MARKS and count >= SHARE * len(marking):
         problem = (
@@ -139,17 +144,24 @@ def _same_number(who: str, entries: Sequence[_Entry]) -> Iterator[Finding]:
         yield Finding("labels", "warning", problem, _places(marking))
 
 
-def _content(candidate: Candidate, marks: Marks) -> tuple[Evidence, frozenset[str]]:
-    """What rules go by in this item, and which of the evidence's content words are marked."""
+def _entries(candidate: Candidate) -> list[Entry]:
+    """What people marked in an item. Scripts and models say what they are: nobody takes their labels for a person's."""
+    people = [marks for marks in candidate.marks if marks.kind in ("human", None)]
+    if not people:
+        return []
     words = dict.fromkeys(candidate.text(span).casefold() for span in candidate.evidence_words)
     content = tuple(word for word in words if word not in FUNCTION_WORDS)
-    marked = {candidate.text(span).casefold() for span in marks.spans}
-    return Evidence(content, _words(candidate.answer), _words(candidate.asked)), frozenset(marked.intersection(content))
+    evidence = Evidence(content, _words(candidate.answer), _words(candidate.asked))
+    return [Entry(candidate, marks, evidence, _marked(candidate, marks).intersection(content)) for marks in people]
+
+
+def _marked(candidate: Candidate, marks: Marks) -> frozenset[str]:
+    return frozenset(candidate.text(span).casefold() for span in marks.spans)
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text[span.start : span.end].casefold() for span in segment_words(text))
 
 
-def _places(entries: Sequence[_Entry]) -> tuple[str, ...]:
-    return tuple(f"{candidate.where} > {marks.by}" for candidate, marks in entries)
+def _places(entries: Sequence[Entry]) -> tuple[str, ...]:
+    return tuple(f"{entry.candidate.where} > {entry.marks.by}" for entry in entries)

@@ -5,7 +5,7 @@ the listed pairs, not with the square of the texts.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from datasketch import MinHash, MinHashLSH
@@ -36,8 +36,15 @@ class Link(NamedTuple):
     earlier: str
 
 
+class Sketch(NamedTuple):
+    """A set of strings and its MinHash."""
+
+    parts: frozenset[str]
+    digest: MinHash
+
+
 class Index:
-    """Sets that were added, by number from 0, of which those nearest to another set can be had."""
+    """Sets, each under a number of its own, of which those near to another set can be had."""
 
     def __init__(self, near: float) -> None:
         """`near`: the Jaccard similarity from which a set counts."""
@@ -45,17 +52,17 @@ class Index:
         self._buckets: MinHashLSH = MinHashLSH(threshold=near - SLACK, num_perm=PERMUTATIONS)
         self._sets: dict[int, frozenset[str]] = {}
 
-    def near(self, parts: frozenset[str]) -> Iterator[int]:
-        """Numbers of the sets that are near to `parts`, in order."""
-        for number in sorted(self._buckets.query(_digest(parts))):
+    def near(self, sketch: Sketch) -> Iterator[int]:
+        """Numbers of the sets that are near to that of `sketch`, in order."""
+        for number in sorted(self._buckets.query(sketch.digest)):
             other = self._sets[number]
-            if len(parts & other) >= self._near * len(parts | other):
+            if len(sketch.parts & other) >= self._near * len(sketch.parts | other):
                 yield number
 
-    def add(self, number: int, parts: frozenset[str]) -> None:
-        """`number`: what the set will be called; each once."""
-        self._buckets.insert(number, _digest(parts))
-        self._sets[number] = parts
+    def add(self, number: int, sketch: Sketch) -> None:
+        """`number`: under which the set will be found; each once."""
+        self._buckets.insert(number, sketch.digest)
+        self._sets[number] = sketch.parts
 
 
 def check_near_duplicates(candidates: Sequence[Candidate]) -> Iterator[Finding]:
@@ -92,7 +99,7 @@ def near_texts(members: Mapping[str, Sequence[Candidate]]) -> list[Link]:
     by_split: dict[str, Index] = defaultdict(lambda: Index(NEAR))
     links = []
     for number, text in enumerate(texts):
-        runs = _runs(text)
+        runs = _sketch(_runs(text))
         firsts = {next(index.near(runs), None) for index in by_split.values()}
         links += [Link(text, texts[first]) for first in sorted(first for first in firsts if first is not None)]
         for split in {candidate.split for candidate in members[text]}:
@@ -114,7 +121,7 @@ def near_questions(candidates: Sequence[Candidate], links: Sequence[Link]) -> li
         text = plain(candidate.evidence_text)
         # With the text's number in front, questions about other texts have no word in common.
         root = numbers.setdefault(roots.get(text, text), len(numbers))
-        words = frozenset(f"{root} {word}" for word in _words(candidate.asked))
+        words = _sketch(f"{root} {word}" for word in _words(candidate.asked))
         earlier = (candidates[other] for other in index.near(words))
         if first := next((other for other in earlier if _nearly(candidate, other)), None):
             found.append(Copy(candidate, first))
@@ -139,15 +146,15 @@ def _across(links: Sequence[Link], members: Mapping[str, Sequence[Candidate]], n
     return list(found.values())
 
 
-def _digest(parts: frozenset[str]) -> MinHash:
-    digest = _EMPTY.copy()
-    digest.update_batch([part.encode("utf-8", "surrogatepass") for part in parts])
-    return digest
+def _sketch(parts: Iterable[str]) -> Sketch:
+    digest, found = _EMPTY.copy(), frozenset(parts)
+    digest.update_batch([part.encode("utf-8", "surrogatepass") for part in found])
+    return Sketch(found, digest)
 
 
-def _runs(text: str) -> frozenset[str]:
+def _runs(text: str) -> Iterator[str]:
     words = _words(text)
-    return frozenset(" ".join(words[start : start + RUN]) for start in range(max(1, len(words) - RUN + 1)))
+    return (" ".join(words[start : start + RUN]) for start in range(max(1, len(words) - RUN + 1)))
 
 
 def _words(text: str) -> list[str]:

@@ -44,7 +44,7 @@ def _problems(candidate: Candidate) -> Iterator[Problem]:
     if not answer.strip().startswith(target.strip()) and not target.strip().startswith(answer.strip()):
         yield Problem("error", "the target is no beginning of the answer", f"{target!r}, answer {answer!r}")
     if stands_in(answer, candidate.asked):
-        yield Problem("warning", "the question holds the answer: nothing has to be read for it", answer)
+        yield Problem("warning", "the question holds the answer: a model can copy it from there", answer)
     if candidate.distractor and stands_in(answer, candidate.distractor_text):
         yield Problem("warning", "the distractor holds the answer too: which words matter is open", answer)
 

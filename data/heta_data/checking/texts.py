@@ -1,7 +1,6 @@
 """Texts that a model, a rater or a reader would stumble over, and personal data."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 
 from heta_data.checking.candidates import Candidate
@@ -23,6 +22,8 @@ _MARKUP = re.compile(
     r"&(?:[a-z]{2,8}|#\d{1,6});|</?(?:a|b|br|div|em|font|i|img|li|p|ref|span|sub|sup|td|tr|ul)\b[^<>]*>"
     r"|\[\[|\{\{|\\(?:begin|frac|mathrm|text|rightarrow)\b|https?://\S|\bwww\.\w"
 )
+# Control characters but tab and line feed, halves of surrogate pairs, and private use, which no font shows.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ue000-\uf8ff\U000f0000-\U0010ffff]")
 # Zero width space, byte order mark, and what turns the direction of text; joiners belong to Persian and to emoji.
 _INVISIBLE = re.compile("[\u200b\ufeff\u2060\u202a-\u202e\u2066-\u2069]")
 # With the code of a country, or as written in North America; `+1.25` and longer decimals are numbers.
@@ -62,8 +63,9 @@ def _problems(candidate: Candidate) -> Iterator[Problem]:
 
 
 def _unwanted(text: str) -> Iterator[Problem]:
-    if found := _first_control(text):
-        yield Problem("error", "a control or private character: leave it out", found)
+    if match := _CONTROL.search(text):
+        what = "a control or private character: leave it out"
+        yield Problem("error", what, f"U+{ord(match.group()):04X} at {match.start()}")
     if "\t" in text:
         what = "a tab, which raters see as a blank: put a blank in its place"
         yield Problem("warning", what, f"at {text.index(chr(9))}")
@@ -83,18 +85,11 @@ def _unwanted(text: str) -> Iterator[Problem]:
         yield Problem("warning", what, f"{match.group()!r} at {match.start()}")
 
 
-def _first_control(text: str) -> str:
-    for position, character in enumerate(text):
-        # Cc: control characters; Cs: halves of surrogate pairs; Co: private use, which no font shows.
-        if character not in "\n\t" and unicodedata.category(character) in ("Cc", "Cs", "Co"):
-            return f"U+{ord(character):04X} at {position}"
-    return ""
-
-
 def _personal(candidate: Candidate) -> Iterator[Problem]:
     for severity, pattern, what in _PERSONAL:
         for part, text in (("prompt", candidate.prompt), ("target", candidate.target)):
-            if found := pattern.search(text):
+            # The pattern of addresses looks at every word; a text without the sign needs no look.
+            if (pattern is not EMAIL or "@" in text) and (found := pattern.search(text)):
                 yield Problem(severity, what, f"{part} > at {found.start()}")
     for marks in candidate.marks:
         if marks.kind is not None:

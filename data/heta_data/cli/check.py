@@ -1,12 +1,14 @@
 """`heta data check`."""
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from heta_data.cli.progress import show_progress
 from heta_data.options import json_option
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 SHOWN = 3
 """Places of a finding that are printed without --all."""
+MANY = 2000
+"""Items from which the checks take more than a moment."""
 
 
 @click.command()
@@ -35,17 +39,19 @@ def check(ctx: click.Context, /, path: Path, everything: bool, as_json: bool) ->
     from heta_data.checking import CHECKS, check_items, read_candidates
 
     candidates, unreadable = read_candidates(path)
-    findings = [*unreadable, *check_items(candidates)]
+    with ExitStack() as stack:
+        bar = {"progress": stack.enter_context(show_progress("check"))} if len(candidates) >= MANY else {}
+        findings = [*unreadable, *check_items(candidates, **bar)]
     errors = sum(finding.severity == "error" for finding in findings)
     if as_json:
-        report = {"path": str(path), "items": len(candidates), "ok": not errors, "checks": list(CHECKS)}
+        report = {"path": str(path), "items": len(candidates), "ok": not errors, "checks": CHECKS.names()}
         click.echo(json.dumps({**report, "findings": [asdict(finding) for finding in findings]}, ensure_ascii=False))
     else:
         for finding in findings:
             _say(finding, everything)
         click.echo(
-            f"{path}: {len(candidates)} items, {len(CHECKS.names())} checks ({', '.join(CHECKS)}): "
-            f"{errors} errors, {len(findings) - errors} warnings"
+            f"{path}: {_count(len(candidates), 'item')}, {_count(len(CHECKS.names()), 'check')} ({', '.join(CHECKS)}): "
+            f"{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}"
         )
     if errors:
         ctx.exit(1)
@@ -60,3 +66,7 @@ def _say(finding: "Finding", everything: bool) -> None:
         click.echo(f"  - {place}")
     if len(shown) < len(finding.where):
         click.echo(f"  ... {len(finding.where) - len(shown)} more: --all lists them")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
