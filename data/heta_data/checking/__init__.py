@@ -34,7 +34,7 @@ CHECKS: Registry[Check] = Registry(
 
 
 def check_items(
-    candidates: list[Candidate], *, progress: Callable[[int, int], None] = lambda done, total: None
+    candidates: list[Candidate], *, progress: Callable[[int, int], None] = lambda *_: None
 ) -> list[Finding]:
     """What every registered check finds, errors first, else in the order of the registry.
 

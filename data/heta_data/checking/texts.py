@@ -20,7 +20,7 @@ _SPECIAL = re.compile(
 )
 _MARKUP = re.compile(
     r"&(?:[a-z]{2,8}|#\d{1,6});|</?(?:a|b|br|div|em|font|i|img|li|p|ref|span|sub|sup|td|tr|ul)\b[^<>]*>"
-    r"|\[\[|\{\{|\\(?:begin|frac|mathrm|text|rightarrow)\b|https?://\S|\bwww\.\w"
+    r"|\[\[|\{\{|\\(?:begin|frac|mathrm|text)\{|\\rightarrow\b|https?://\S|\bwww\.\w"
 )
 # Control characters but tab and line feed, halves of surrogate pairs, and private use, which no font shows.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ue000-\uf8ff\U000f0000-\U0010ffff]")
