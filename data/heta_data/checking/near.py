@@ -1,13 +1,14 @@
 """Near-copies: texts that differ in a few words, and questions that ask nearly the same of them.
 
 MinHash with banding (Broder 1997; `datasketch`) lists pairs, and exact counting decides: time grows with the texts and
-the listed pairs, not with the square of the texts.
+the listed pairs, not with the square of the texts. Of texts that are all alike only so many are compared with.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 from datasketch import MinHash, MinHashLSH
 
 from heta.words import segment_words
@@ -25,6 +26,14 @@ BANDS, ROWS = 32, 4
 """A pair of similarity s is listed unless all bands differ, with probability (1 - s^4)^32 (Leskovec, Rajaraman, Ullman,
 Mining of Massive Datasets, 3.4.2): two texts of 0.8 are missed in 1 of 21 million cases, two questions of 0.7 in 1 of
 6,500."""
+SLACK = 0.15
+"""A listed pair is counted if the estimate of its similarity is no further below what counts; the standard error is
+sqrt(s (1 - s) / 128), 0.035 for two texts of 0.8 and 0.041 for two questions of 0.7."""
+COUNTED = 200
+"""So many of the pairs in which a text is listed are counted, those of the highest estimates: texts made from a
+template are alike without being near."""
+COPIES = 50
+"""So many near-copies of one text are kept to compare later ones with; further ones are named as its copies."""
 
 # Drawn once: the same hash functions for every text.
 _EMPTY = MinHash(num_perm=BANDS * ROWS, seed=1)
@@ -51,19 +60,33 @@ class Index:
         """`near`: the Jaccard similarity from which a set counts."""
         self._near = near
         self._buckets: MinHashLSH = MinHashLSH(num_perm=BANDS * ROWS, params=(BANDS, ROWS))
-        self._sets: dict[int, frozenset[str]] = {}
+        self._sets: list[tuple[int, frozenset[str]]] = []
+        self._hashes = np.empty((64, BANDS * ROWS), dtype=np.uint64)
+        self._copies: Counter[int] = Counter()
 
     def near(self, sketch: Sketch) -> Iterator[int]:
-        """Numbers of the sets that are near to that of `sketch`, in order."""
-        for number in sorted(self._buckets.query(sketch.digest)):
-            other = self._sets[number]
+        """Numbers of the sets that are near to that of `sketch`, in the order in which they were added."""
+        rows = np.array(sorted(self._buckets.query(sketch.digest)), dtype=np.intp)
+        # The share of equal hashes estimates the similarity, for all listed sets at once.
+        alike = (self._hashes[rows] == sketch.digest.hashvalues).mean(axis=1)
+        likeliest = np.argsort(-alike, kind="stable")[:COUNTED]
+        for row in np.sort(rows[likeliest[alike[likeliest] >= self._near - SLACK]]):
+            number, other = self._sets[row]
             if len(sketch.parts & other) >= self._near * len(sketch.parts | other):
                 yield number
 
-    def add(self, number: int, sketch: Sketch) -> None:
-        """`number`: under which the set will be found; each once."""
-        self._buckets.insert(number, sketch.digest)
-        self._sets[number] = sketch.parts
+    def add(self, number: int, sketch: Sketch, like: int | None) -> None:
+        """Keep a set under a number of its own; `like` is the first set that is near to it, if any."""
+        if like is not None:
+            self._copies[like] += 1
+            if self._copies[like] > COPIES:
+                return
+        row = len(self._sets)
+        if row == len(self._hashes):
+            self._hashes = np.concatenate([self._hashes, np.empty_like(self._hashes)])
+        self._hashes[row] = sketch.digest.hashvalues
+        self._buckets.insert(row, sketch.digest)
+        self._sets.append((number, sketch.parts))
 
 
 def check_near_duplicates(candidates: Sequence[Candidate]) -> Iterator[Finding]:
@@ -101,10 +124,12 @@ def near_texts(members: Mapping[str, Sequence[Candidate]]) -> list[Link]:
     links = []
     for number, text in enumerate(texts):
         runs = _sketch(_runs(text))
-        firsts = {next(index.near(runs), None) for index in by_split.values()}
-        links += [Link(text, texts[first]) for first in sorted(first for first in firsts if first is not None)]
+        firsts = {split: next(index.near(runs), None) for split, index in by_split.items()}
+        links += [
+            Link(text, texts[first]) for first in sorted({first for first in firsts.values() if first is not None})
+        ]
         for split in {candidate.split for candidate in members[text]}:
-            by_split[split].add(number, runs)
+            by_split[split].add(number, runs, firsts.get(split))
     return links
 
 
@@ -123,10 +148,13 @@ def near_questions(candidates: Sequence[Candidate], links: Sequence[Link]) -> li
         # With the text's number in front, questions about other texts have no word in common.
         root = numbers.setdefault(roots.get(text, text), len(numbers))
         words = _sketch(f"{root} {word}" for word in _words(candidate.asked))
-        earlier = (candidates[other] for other in index.near(words))
-        if first := next((other for other in earlier if _nearly(candidate, other)), None):
-            found.append(Copy(candidate, first))
-        index.add(number, words)
+        first = None
+        for other in index.near(words):
+            first = other if first is None else first
+            if _nearly(candidate, candidates[other]):
+                found.append(Copy(candidate, candidates[other]))
+                break
+        index.add(number, words, first)
     return found
 
 

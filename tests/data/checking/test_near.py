@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -113,3 +114,21 @@ def test_minhash_misses_no_pair_that_counting_finds() -> None:
 def test_a_pair_is_seldom_missed(similarity: float) -> None:
     # Leskovec et al. 3.4.2: no band agrees with probability (1 - s^r)^b.
     assert (1 - similarity**ROWS) ** BANDS < 1 / 6000
+
+
+@pytest.mark.parametrize("splits", [("train",), ("train", "dev")])
+def test_many_copies_of_one_text_are_all_named_though_few_are_compared(splits: tuple[str, ...]) -> None:
+    # The first word is another one in each: 37 of 39 runs are shared by any two.
+    first = about(60, 0, split="train", group="a")
+    copies = [
+        candidate(
+            number, evidence=f"{words_of(number)[0]} {told(0).partition(' ')[2]}", answer=words_of(0)[3], group="a"
+        )
+        for number in range(100, 180)
+    ]
+    dealt = [replace(one, split=splits[number % len(splits)], group=one.name) for number, one in enumerate(copies)]
+    found = {finding.severity: finding for finding in find("near-duplicates", [first, *dealt])}
+    assert len(found["warning"].where) == 80
+    if len(splits) > 1:
+        # Those of `dev` are like the first, those of `train` but the first of them like the first of `dev`.
+        assert len(found["error"].where) == 79
