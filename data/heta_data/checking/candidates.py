@@ -85,7 +85,7 @@ class Candidate:
         return " ".join(self.text(span) for span in spans)
 
 
-def item_candidate(item: Item, where: str, labels: Sequence[TokenLabels] = ()) -> Candidate:
+def item_candidate(item: Item, where: str, marks: Sequence[Marks] = ()) -> Candidate:
     """An item of this toolkit with what its raters marked; `where` is the way to it."""
     asked = item.spans("question")
     question = Span(asked[-1].start, asked[-1].end) if asked else Span(len(item.prompt), len(item.prompt))
@@ -104,10 +104,11 @@ def item_candidate(item: Item, where: str, labels: Sequence[TokenLabels] = ()) -
         distractor=tuple(Span(segment.start, segment.end) for segment in item.spans("distractor")),
         roles=tuple(dict.fromkeys(segment.role for segment in item.segments if segment.role != "separator")),
         rights=item.rights,
-        marks=tuple(_marks(entry) for entry in labels if entry.answered),
+        marks=tuple(marks),
     )
 
 
-def _marks(labels: TokenLabels) -> Marks:
+def label_marks(labels: TokenLabels) -> Marks:
+    """What one rater marked, of one answer."""
     units = zip(labels.starts, labels.ends, labels.labels, strict=True)
     return Marks(labels.rater, labels.kind, tuple(Span(start, end) for start, end, mark in units if mark))

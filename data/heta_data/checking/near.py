@@ -138,24 +138,33 @@ def near_questions(candidates: Sequence[Candidate], links: Sequence[Link]) -> li
 
     The same question about the same evidence is no near-copy but a copy, and is left out.
     """
-    roots: dict[str, str] = {}
-    for link in links:
-        roots.setdefault(link.later, roots.get(link.earlier, link.earlier))
-    numbers: dict[str, int] = {}
-    index, found = Index(NEAR_QUESTION), []
-    for number, candidate in enumerate(candidates):
-        text = plain(candidate.evidence_text)
-        # With the text's number in front, questions about other texts have no word in common.
-        root = numbers.setdefault(roots.get(text, text), len(numbers))
-        words = _sketch(f"{root} {word}" for word in _words(candidate.asked))
-        first = None
-        for other in index.near(words):
-            first = other if first is None else first
-            if _nearly(candidate, candidates[other]):
-                found.append(Copy(candidate, candidates[other]))
-                break
-        index.add(number, words, first)
+    found = []
+    for about_one in _by_evidence(candidates, links):
+        if len({candidate.row for candidate in about_one}) == 1:
+            continue
+        index = Index(NEAR_QUESTION)
+        for number, candidate in enumerate(about_one):
+            words = _sketch(_words(candidate.asked))
+            first = None
+            for other in index.near(words):
+                first = other if first is None else first
+                if _nearly(candidate, about_one[other]):
+                    found.append(Copy(candidate, about_one[other]))
+                    break
+            index.add(number, words, first)
     return found
+
+
+def _by_evidence(candidates: Sequence[Candidate], links: Sequence[Link]) -> Iterable[list[Candidate]]:
+    """Candidates whose evidence is the same or linked, by links of links too; each candidate once."""
+    first: dict[str, str] = {}
+    for link in links:
+        first.setdefault(link.later, first.get(link.earlier, link.earlier))
+    found: dict[str, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        text = plain(candidate.evidence_text)
+        found[first.get(text, text)].append(candidate)
+    return found.values()
 
 
 def _nearly(later: Candidate, earlier: Candidate) -> bool:

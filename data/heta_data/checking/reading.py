@@ -1,15 +1,17 @@
 """Candidates of a working folder or of one file; lines that cannot be read are findings, not the end."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from heta.errors import InputError
+from heta.records import Span
 from heta.words import segment_words
-from heta_data.checking.candidates import Candidate, item_candidate
+from heta_data.checking.candidates import Candidate, Marks, item_candidate, label_marks
 from heta_data.checking.findings import Finding
 from heta_data.checking.reference import read_reference
-from heta_data.jsonl import collect_records
+from heta_data.jsonl import collect_records, scan_records
 from heta_data.records import Item, TokenLabels
 from heta_data.release.problems import unit_problems
 from heta_data.workspace import Workspace
@@ -39,34 +41,43 @@ def _read_items(path: Path, labels: Path | None) -> tuple[list[Candidate], list[
     items, unreadable = collect_records(path, Item)
     if not items and not unreadable:
         raise InputError(f"{path}: holds no items; build some with `heta data build`")
-    marked: list[TokenLabels] = []
+    marks: dict[str, list[Marks]] = defaultdict(list)
+    misfits: list[str] = []
     if labels is not None and labels.exists():
-        marked, bad = collect_records(labels, TokenLabels)
-        unreadable += bad
-    by_item: dict[str, list[TokenLabels]] = defaultdict(list)
-    for entry in marked:
-        by_item[entry.item_id].append(entry)
+        unreadable += _read_labels(labels, {item.id: item for item in items}, marks, misfits)
     # Numbered as `heta data show` counts them.
     candidates = [
-        item_candidate(item, f"{path.name} > item {number} ({item.id})", by_item[item.id])
+        item_candidate(item, f"{path.name} > item {number} ({item.id})", marks[item.id])
         for number, item in enumerate(items, start=1)
     ]
     findings = {
         "a line that cannot be read, or whose offsets or id do not fit its texts: build or import it again": unreadable,
-        "labels that do not fit the items: import or pull them again": list(_misfits(items, marked)),
+        "labels that do not fit the items: import or pull them again": misfits,
     }
     return candidates, [Finding("records", "error", what, tuple(where)) for what, where in findings.items() if where]
 
 
-def _misfits(items: Sequence[Item], labels: Sequence[TokenLabels]) -> Iterator[str]:
-    """Labels of no item, and labels whose units are not those of their item's prompt."""
-    by_id = {item.id: item for item in items}
-    words = {
-        key: frozenset(segment_words(by_id[key].prompt)) for key in {entry.item_id for entry in labels} & set(by_id)
-    }
-    for entry in labels:
+def _read_labels(
+    path: Path, items: Mapping[str, Item], marks: dict[str, list[Marks]], misfits: list[str]
+) -> Iterator[str]:
+    """Put what was marked into `marks` by item, and what fits no item into `misfits`; gives lines that cannot be read.
+
+    One line is held at a time: labels take far more room than what was marked.
+    """
+
+    @lru_cache(maxsize=1000)
+    def words(item_id: str) -> frozenset[Span]:
+        return frozenset(segment_words(items[item_id].prompt))
+
+    for _, entry in scan_records(path, TokenLabels):
+        if isinstance(entry, str):
+            yield entry
+            continue
         where = f"labels > item {entry.item_id} > {entry.arm} > rater {entry.rater}"
-        if entry.item_id not in by_id:
-            yield f"{where} > there is no such item"
-        else:
-            yield from (f"{where} > {problem}" for problem in unit_problems(entry, by_id, words))
+        if entry.item_id not in items:
+            misfits.append(f"{where} > there is no such item")
+            continue
+        fit = {entry.item_id: words(entry.item_id)}
+        misfits += [f"{where} > {problem}" for problem in unit_problems(entry, items, fit)]
+        if entry.answered:
+            marks[entry.item_id].append(label_marks(entry))
