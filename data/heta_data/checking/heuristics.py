@@ -80,7 +80,7 @@ def check_labels(candidates: Sequence[Candidate]) -> Iterator[Finding]:
         for entry in _entries(candidate):
             by_rater[entry.marks.by, entry.marks.kind].append(entry)
     few: list[Entry] = []
-    for (rater, kind), entries in sorted(by_rater.items(), key=str):
+    for (rater, kind), entries in sorted(by_rater.items(), key=lambda rated: str(rated[0])):
         if kind is None:
             problem = f"labels {rater!r} do not say who made them: no rater, no number of raters, no guidelines"
             yield Finding("labels", "error", problem, _places(entries))

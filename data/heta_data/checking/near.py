@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from datasketch import MinHash, MinHashLSH
+from numpy.typing import NDArray
 
 from heta.words import segment_words
 from heta_data.checking.candidates import Candidate
@@ -61,7 +62,7 @@ class Index:
         self._near = near
         self._buckets: MinHashLSH = MinHashLSH(num_perm=BANDS * ROWS, params=(BANDS, ROWS))
         self._sets: list[tuple[int, frozenset[str]]] = []
-        self._hashes = np.empty((64, BANDS * ROWS), dtype=np.uint64)
+        self._hashes: NDArray[np.uint64] = np.empty((64, BANDS * ROWS), dtype=np.uint64)
         self._copies: Counter[int] = Counter()
 
     def near(self, sketch: Sketch) -> Iterator[int]:
