@@ -11,11 +11,11 @@ from heta.errors import ConfigError
 from heta_data.errors import ReleaseBlocked
 from heta_data.jsonl import collect_records
 from heta_data.records import MetricResult, canonical_json
-from heta_data.release.card import render_card
 from heta_data.release.check import check_release
-from heta_data.release.licences import KNOWN, Licence, notices
+from heta_data.release.difference import difference, latest_below, read_release
+from heta_data.release.documents import render_documents
+from heta_data.release.licences import KNOWN, Licence
 from heta_data.release.manifest import (
-    CARD,
     CHECKSUMS,
     MANIFEST,
     VERSION,
@@ -26,9 +26,10 @@ from heta_data.release.manifest import (
     render_checksums,
     render_manifest,
     sha256,
+    with_files,
 )
 from heta_data.release.parquet import to_parquet
-from heta_data.release.problems import find_problems
+from heta_data.release.problems import EMAIL, find_problems
 from heta_data.release.tables import TABLES, Tables, read_workspace
 from heta_data.workspace import Workspace
 
@@ -71,12 +72,18 @@ def build_release(workspace: Workspace, version: str, *, name: str | None = None
         agreement = _read_agreement(workspace, inputs, problems)
         licences = _licences(tables, settings, problems)
         problems += find_problems(tables, [*KNOWN, *settings.licences])
+        problems += [
+            f"heta.toml > release > {field}: holds an e-mail address"
+            for field, value in (("title", settings.title), *(("creators", name) for name in settings.creators))
+            if EMAIL.search(value)
+        ]
         if problems:
             raise ReleaseBlocked(problems)
-        files = _render(tables, version, settings, licences, agreement)
-        manifest = make_manifest(
-            tables, files, version=version, settings=settings, licences=licences, agreement=agreement
-        )
+        manifest = make_manifest(tables, version=version, settings=settings, licences=licences, agreement=agreement)
+        manifest = _after_the_last(workspace.releases, manifest, tables)
+        files = _render(tables)
+        files |= render_documents(tables, manifest, {path: sha256(content) for path, content in files.items()})
+        manifest = with_files(manifest, tables, files)
         files[MANIFEST] = render_manifest(manifest)
         files[CHECKSUMS] = render_checksums({path: sha256(content) for path, content in files.items()})
         path = workspace.releases / (f"{settings.name}-{version}" if settings.name else version)
@@ -110,19 +117,31 @@ def _licences(tables: Tables, settings: ReleaseSettings, problems: list[str]) ->
     return [known[key] for key in licence_ids(tables, settings.licence) if key in known]
 
 
-def _render(
-    tables: Tables, version: str, settings: ReleaseSettings, licences: list[Licence], agreement: list[MetricResult]
-) -> dict[str, bytes]:
+def _after_the_last(releases: Path, manifest: Manifest, tables: Tables) -> Manifest:
+    """The manifest with the history of the version before, whose number must fit what has changed since.
+
+    Raises:
+        ReleaseBlocked: it does not fit.
+    """
+    before = latest_below(releases, manifest.name, manifest.version)
+    if before is None:
+        return manifest
+    last, rows = read_release(before)
+    changes = difference(last, rows, manifest, tables)
+    if changes.problem is not None:
+        raise ReleaseBlocked([changes.problem])
+    entry = manifest.history[-1].model_copy(update={"changes": tuple(changes.lines())})
+    return manifest.model_copy(update={"history": (*last.history, entry)})
+
+
+def _render(tables: Tables) -> dict[str, bytes]:
+    """Both files of every table."""
     files = {}
     for table in TABLES:
         rows = tables.rows(table)
         lines = "".join(canonical_json(row.model_dump(mode="json")) + "\n" for row in rows)
         files[f"{table.stem}.jsonl"] = lines.encode("utf-8")
         files[f"{table.stem}.parquet"] = to_parquet(rows, table.record_type)
-    for name, text in notices(tables.items, licences, settings.licence).items():
-        files[f"LICENSES/{name}"] = text.encode("utf-8")
-    card = render_card(tables, version=version, settings=settings, licences=licences, agreement=agreement)
-    files[CARD] = card.encode("utf-8")
     return files
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version as installed_version
 from typing import Annotated, Any, Literal
+from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
@@ -33,6 +34,10 @@ class ReleaseSettings(BaseModel):
     """Of labels, gold labels and attributions; each text of an item keeps its own."""
     licences: dict[str, str] = Field(default_factory=dict)
     """Identifier -> address of licences that the toolkit does not know."""
+    creators: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Who is to be cited."""
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
+    """Day of publication; it is never taken from the clock, so that a build can be repeated."""
 
 
 class FileEntry(Part):
@@ -42,6 +47,15 @@ class FileEntry(Part):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     bytes: NonNegativeInt
     rows: NonNegativeInt | None = None
+
+
+class VersionEntry(Part):
+    """One version in the history of a release."""
+
+    version: Annotated[str, Field(pattern=f"^{VERSION.pattern}$")]
+    date: str | None
+    changes: tuple[str, ...]
+    """What changed since the version before, a phrase each; empty for the first one."""
 
 
 class Manifest(Record):
@@ -65,6 +79,12 @@ class Manifest(Record):
     """What raters agree on, as `heta evaluate run` found it; empty where it was not run."""
     provenance: PlainJson
     files: tuple[FileEntry, ...]
+    creators: tuple[str, ...]
+    date: str | None
+    canary: str
+    """By which text of this benchmark is found in training data: the same in all its versions."""
+    history: tuple[VersionEntry, ...]
+    """This version and those before it, oldest first."""
 
 
 def summarise(tables: Tables) -> dict[str, Any]:
@@ -109,15 +129,13 @@ def describe_origin(tables: Tables) -> dict[str, Any]:
 
 def make_manifest(
     tables: Tables,
-    files: Mapping[str, bytes],
     *,
     version: str,
     settings: ReleaseSettings,
     licences: Sequence[Licence],
     agreement: Iterable[MetricResult],
 ) -> Manifest:
-    """The manifest of a bundle whose other files are `files` (path -> content)."""
-    rows = {f"{table.stem}.{ending}": len(tables.rows(table)) for table in TABLES for ending in ("jsonl", "parquet")}
+    """The manifest of a bundle, without its files; see `with_files`."""
     built = {name: installed_version(name) for name in ("heta-bench", "pyarrow")}
     return Manifest(
         name=settings.name,
@@ -128,11 +146,27 @@ def make_manifest(
         licences=tuple(licences),
         agreement=tuple(agreement),
         provenance={"built_with": built, **describe_origin(tables)},
-        files=tuple(
-            FileEntry(path=path, sha256=sha256(content), bytes=len(content), rows=rows.get(path))
-            for path, content in sorted(files.items())
-        ),
+        files=(),
+        creators=settings.creators,
+        date=settings.date,
+        canary=canary_of(settings.name),
+        history=(VersionEntry(version=version, date=settings.date, changes=()),),
     )
+
+
+def with_files(manifest: Manifest, tables: Tables, files: Mapping[str, bytes]) -> Manifest:
+    """The manifest with an entry for each of the bundle's other files (path -> content)."""
+    rows = {f"{table.stem}.{ending}": len(tables.rows(table)) for table in TABLES for ending in ("jsonl", "parquet")}
+    entries = tuple(
+        FileEntry(path=path, sha256=sha256(content), bytes=len(content), rows=rows.get(path))
+        for path, content in sorted(files.items())
+    )
+    return manifest.model_copy(update={"files": entries})
+
+
+def canary_of(name: str | None) -> str:
+    """The identifier of a benchmark that stands in all its versions, from its name."""
+    return str(uuid5(NAMESPACE_URL, f"heta-bench/{name or 'release'}"))
 
 
 def licence_ids(tables: Tables, labels_licence: str) -> list[str]:

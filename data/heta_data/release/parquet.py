@@ -28,8 +28,13 @@ def to_table(records: Sequence[Record], record_type: type[Record]) -> Any:
     """The records as a `pyarrow.Table` with one row each."""
     column = _struct(record_type)
     rows = [column.convert(record.model_dump(mode="json")) for record in records]
-    unused = {name for name in record_type.later_fields if all(row[name] is None for row in rows)}
-    return pa.Table.from_pylist(rows, schema=pa.schema([field for field in column.type if field.name not in unused]))
+    return pa.Table.from_pylist(rows, schema=schema_of(records, record_type))
+
+
+def schema_of(records: Sequence[Record], record_type: type[Record]) -> Any:
+    """The `pyarrow.Schema` of these records' table."""
+    unused = {name for name in record_type.later_fields if all(getattr(row, name) is None for row in records)}
+    return pa.schema([field for field in _struct(record_type).type if field.name not in unused])
 
 
 def to_parquet(records: Sequence[Record], record_type: type[Record]) -> bytes:
