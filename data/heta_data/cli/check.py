@@ -18,6 +18,8 @@ SHOWN = 3
 """Places of a finding that are printed without --all."""
 MANY = 2000
 """Items from which the checks take more than a moment."""
+LARGE = 20_000_000
+"""Bytes of which reading takes more than a moment."""
 
 
 @click.command()
@@ -38,6 +40,8 @@ def check(ctx: click.Context, /, path: Path, everything: bool, as_json: bool) ->
     """
     from heta_data.checking import CHECKS, check_items, read_candidates
 
+    if (size := _size(path)) >= LARGE:
+        click.echo(f"reading {size / 1e6:.0f} MB", err=True)
     candidates, unreadable = read_candidates(path)
     with ExitStack() as stack:
         bar = {"progress": stack.enter_context(show_progress("check"))} if len(candidates) >= MANY else {}
@@ -66,6 +70,14 @@ def _say(finding: "Finding", everything: bool) -> None:
         click.echo(f"  - {place}")
     if len(shown) < len(finding.where):
         click.echo(f"  ... {len(finding.where) - len(shown)} more: --all lists them")
+
+
+def _size(path: Path) -> int:
+    """Bytes that will be read, of what is there."""
+    from heta_data.workspace import Workspace
+
+    files = (Workspace(path).items, Workspace(path).labels) if path.is_dir() else (path,)
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _count(number: int, what: str) -> str:

@@ -115,7 +115,9 @@ def test_many_items_show_how_far_the_checks_are(clean: Path, monkeypatch: pytest
     assert run(clean).stderr == ""
     # The package binds the command to the name of its module.
     monkeypatch.setattr(import_module("heta_data.cli.check"), "MANY", 12)
+    monkeypatch.setattr(import_module("heta_data.cli.check"), "LARGE", 1000)
     result = run(clean, "--json")
+    assert result.stderr.startswith("reading 0 MB\n")
     assert "check: 10 of 10" in result.stderr
     assert json.loads(result.stdout)["ok"] is True
 
