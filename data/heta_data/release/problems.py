@@ -65,11 +65,11 @@ class _Look:
                 self.kinds[row.rater].add(row.kind)
                 identity = f"campaign {row.campaign_hash} > {row.arm} > round {row.round} > rater {row.rater}"
                 where = f"labels > item {row.item_id} > {row.arm} > rater {row.rater}"
-                problems = (*_units(row, self.items, self.words), *_rater(row))
+                problems = (*unit_problems(row, self.items, self.words), *_rater(row))
                 return _Seen(f"item {row.item_id} > {identity}", where, problems)
             case GoldLabels():
                 own = [self.tables.labels[label] for label in self._labels_of.get(row.item_id, ())]
-                problems = (*_units(row, self.items, self.words), *gold_problems(row, own))
+                problems = (*unit_problems(row, self.items, self.words), *gold_problems(row, own))
                 identity = f"item {row.item_id} > {row.method} > {'+'.join(row.arms)}"
                 return _Seen(identity, f"gold > item {row.item_id}", problems)
             case AttributionRecord():
@@ -120,9 +120,10 @@ def _rights(item: Item, known: Collection[str]) -> Iterator[str]:
         yield f"rights: {pair[0]} and {pair[1]} in one prompt: no licence of the whole satisfies both"
 
 
-def _units(
+def unit_problems(
     record: TokenLabels | GoldLabels, items: Mapping[str, Item], words: Mapping[str, frozenset[Span]]
 ) -> Iterator[str]:
+    """What is wrong with the units of one row; `items` and the `words` of their prompts are by id."""
     if record.item_id not in words:
         yield "the item is not in this release"
         return
