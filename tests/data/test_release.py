@@ -397,3 +397,11 @@ def test_two_machines_build_the_same_bytes(tmp_path: Path) -> None:
         bundles.append(file_contents(folder / "releases/violet-lamps-1.0.0"))
     assert bundles[0] == bundles[1]
     assert {"MANIFEST.json", "SHA256SUMS", "croissant.json"} < bundles[0].keys()
+
+
+def test_a_model_with_a_version_behind_an_at_sign_is_no_address(tmp_path: Path) -> None:
+    folder = fill_folder(tmp_path / "folder")
+    shutil.rmtree(folder.attributions / "tiny")
+    rows = [make_attribution(make_item(number), method="kl", model="org/model@v1.0") for number in (1, 2, 3)]
+    write_records(folder.attribution_file("tiny", "kl", "0" * 8), rows)
+    assert check_release(build_release(folder, "1.0.0").path).problems == ()

@@ -15,7 +15,8 @@ from heta_data.release.licences import incompatible
 from heta_data.release.tables import TABLES, Tables
 
 _KEPT = 64
-EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
+EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
+"""An e-mail address ends in letters; `model@v1.0` does not."""
 
 
 def find_problems(tables: Tables, licences: Iterable[str]) -> list[str]:

@@ -1,6 +1,5 @@
 """Whether a submission fits a release: every problem with its line, item and field; a missing item is named."""
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +10,7 @@ from heta.records import Span
 from heta.words import overlap
 from heta_data.compose import label_units
 from heta_data.records import Item
+from heta_data.release.problems import EMAIL
 from heta_data.submission.bundle import Release, most_units
 from heta_data.submission.reading import read_submission
 from heta_data.submission.records import SubmissionHeader, SubmissionScores
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 MOST = 1_000
 """Problems after which reading ends: a file of nothing but line feeds has a thousand million of them."""
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
-"""An e-mail address ends in letters; `model@v1.0` does not."""
 _LONGEST = 300
 """Characters of a message."""
 
@@ -158,7 +156,7 @@ def _header_problems(header: SubmissionHeader, release: Release) -> Iterator[tup
         if got != expected:
             yield field, f"got {got!r}, this release has {expected!r}: score the release that the file is for"
     for field, text in header.model_dump(mode="json").items():
-        if isinstance(text, str) and _ADDRESS.search(text):
+        if isinstance(text, str) and EMAIL.search(text):
             yield field, "holds an e-mail address; a submission is judged by its scores, leave it out"
 
 
