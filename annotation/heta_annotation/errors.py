@@ -4,6 +4,7 @@ LabelStudioError
   AuthError            the server knows neither the token nor the password
   SignUpRefused        the server makes no account for a rater, or does not open the one there is
   NotFound             no such project, task or annotation on that server
+  ServerFailed         it answers with a status of 500 or above
   ServerUnavailable    nothing answers, or it answers as no Label Studio does
     StartFailed        a local server did not come up; the message ends with the last lines of its log
       PortLost         another program took its port while it started
@@ -32,6 +33,10 @@ class NotFound(LabelStudioError):
 
 class ServerUnavailable(LabelStudioError):
     """No Label Studio answers there."""
+
+
+class ServerFailed(LabelStudioError):
+    """The server stumbled over a call: it answers with a status of 500 or above."""
 
 
 class StartFailed(ServerUnavailable):

@@ -12,8 +12,13 @@ def inputs_fingerprint(
 
     Items count in the order of their file; the order of labels and of attributions does not count.
     """
-    return content_hash([[item.fingerprint() for item in items], _prints(labels), _prints(attributions)])
+    return inputs_hash(_prints(items), _prints(labels), _prints(attributions))
+
+
+def inputs_hash(items: Iterable[str], labels: Iterable[str], attributions: Iterable[str]) -> str:
+    """The same from the records' own fingerprints, items in the order of their file."""
+    return content_hash([list(items), sorted(labels), sorted(attributions)])
 
 
 def _prints(records: Iterable[Record]) -> list[str]:
-    return sorted(record.fingerprint() for record in records)
+    return [record.fingerprint() for record in records]

@@ -327,6 +327,11 @@ class TokenLabels(Record):
         return not (self.skipped or self.cannot_tell)
 
 
+def is_blind(labels: TokenLabels) -> bool:
+    """Whether nothing derived from an attribution stood before the rater: of arm `blind`, from no pre-annotation."""
+    return labels.arm == "blind" and (labels.origin is None or labels.origin.parent_prediction is None)
+
+
 class GoldLabels(Record):
     """Labels of several raters put together, for one item."""
 

@@ -9,7 +9,7 @@ from heta.words import SEGMENTATION
 from heta_data.compose import label_units
 from heta_data.errors import IntegrityError
 from heta_data.raters import scripted_problem
-from heta_data.records import Item, RaterKind, TokenLabels
+from heta_data.records import Item, RaterKind, TokenLabels, is_blind
 from heta_evaluation.settings import EvaluateSettings
 
 
@@ -20,7 +20,8 @@ class Selection:
     by_item: Mapping[str, tuple[TokenLabels, ...]]
     """Sorted by rater; every item of the benchmark is a key."""
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """Reason -> number of labels: `other_kind_or_arm`, `other_campaign`, `skipped`, `cannot_tell`, `superseded`."""
+    """Reason -> number of labels: `other_kind_or_arm`, `began_from_a_prediction` (though called blind),
+    `other_campaign`, `skipped`, `cannot_tell`, `superseded`."""
     segmentation: str = SEGMENTATION
     """What the units of all labels that count are: words or sentences."""
 
@@ -49,6 +50,9 @@ def select_labels(items: Sequence[Item], labels: Iterable[TokenLabels], settings
         _check(record, known.get(record.item_id))
         if record.kind not in settings.kinds or record.arm not in settings.arms:
             left_out["other_kind_or_arm"] += 1
+            continue
+        if not is_blind(record) and record.arm == "blind":
+            left_out["began_from_a_prediction"] += 1
             continue
         if campaign is not None and record.campaign_hash != campaign:
             left_out["other_campaign"] += 1

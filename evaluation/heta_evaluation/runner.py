@@ -10,6 +10,7 @@ from heta_data.attribution_files import read_attributions
 from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import AttributionRecord, GoldLabels, Item, MetricResult, Record, TokenLabels
+from heta_data.sealing import seal
 from heta_data.workspace import Workspace
 from heta_evaluation.aggregation.gold import choose_gold, keep_adjudicated, read_gold
 from heta_evaluation.agreement.results import agreement_results
@@ -25,7 +26,6 @@ from heta_evaluation.alignment.table import Progress, Table, build_table
 from heta_evaluation.labels import label_notes, select_labels
 from heta_evaluation.ratings import collect_ratings
 from heta_evaluation.results import Writer, count_results
-from heta_evaluation.sealing import seal
 from heta_evaluation.settings import EvaluateSettings
 
 R = TypeVar("R", bound=Record)

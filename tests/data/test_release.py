@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ from heta_data.records import AttributionRecord, Item, MetricResult, RaterKind, 
 from heta_data.release import build_release, check_release
 from heta_data.release.card import BANNER
 from heta_data.release.licences import KNOWN, incompatible
+from heta_data.sealing import seal
 from heta_data.workspace import Workspace
 
 
@@ -44,7 +48,9 @@ def bundle(workspace: Workspace) -> Path:
 def test_a_bundle_holds_all_tables_and_passes_its_check(bundle: Path) -> None:
     tables = ("items", "labels", "gold", "attributions")
     assert sorted(file_contents(bundle)) == sorted(
-        ["LICENSES/CC-BY-4.0.txt", "MANIFEST.json", "README.md", "SHA256SUMS"]
+        ["LICENSES/CC-BY-4.0.txt", "LICENSE", "MANIFEST.json", "README.md", "SHA256SUMS"]
+        + ["CANARY.txt", "CHANGELOG.md", "CITATION.cff", "DATASHEET.md", "croissant.json"]
+        + [f"schemas/{name}.schema.json" for name in tables]
         + [f"data/{name}/{name}.{ending}" for name in tables for ending in ("jsonl", "parquet")]
     )
     manifest, problems = check_release(bundle)
@@ -82,8 +88,8 @@ def test_an_existing_version_with_other_content_is_not_touched(workspace: Worksp
     with pytest.raises(ReleaseBlocked, match=r"1\.0\.0: this version exists with other content .*data/gold/gold.jsonl"):
         build_release(workspace, "1.0.0")
     assert file_contents(bundle) == before
-    assert build_release(workspace, "1.0.1").manifest.counts["gold"] == 2
-    assert sorted(path.name for path in workspace.releases.iterdir()) == ["1.0.0", "1.0.1"]
+    assert build_release(workspace, "2.0.0").manifest.counts["gold"] == 2
+    assert sorted(path.name for path in workspace.releases.iterdir()) == ["1.0.0", "2.0.0"]
 
 
 def test_measured_fields_stay_and_do_not_change_the_content_fingerprint(tmp_path: Path) -> None:
@@ -133,7 +139,7 @@ def test_agreement_of_raters_comes_from_the_results(workspace: Workspace) -> Non
         [r for path in workspace.attributions.glob("*/*.jsonl") for r in read_records(path, AttributionRecord)],
     )
     head = MetricResult(metric="items", subject="evaluation", value=3.0, n=3, config={"inputs": now})
-    write_records(workspace.results, [head, other, alpha])
+    write_records(workspace.results, seal([head, other, alpha]))
     built = build_release(workspace, "1.0.0")
     assert built.manifest.agreement == (alpha,)
     assert "| alpha | 0.500 | 0.250 to 0.750 | 3 | human |" in (built.path / "README.md").read_text()
@@ -338,7 +344,7 @@ def test_the_commands_build_and_check(workspace: Workspace) -> None:
     report = json.loads(built.stdout)
     assert (report["unchanged"], report["simulated"], report["counts"]["labels"]) == (False, False, 6)
     good = runner.invoke(release, ["check", report["path"]], catch_exceptions=False)
-    assert good.stdout.startswith(f"{report['path']}: whole (12 files; 3 items, 6 labels")
+    assert good.stdout.startswith(f"{report['path']}: whole (22 files; 3 items, 6 labels")
     (Path(report["path"]) / "README.md").write_text("")
     bad = runner.invoke(release, ["check", report["path"], "--json"], catch_exceptions=False)
     assert bad.exit_code == 1
@@ -366,3 +372,36 @@ def test_the_command_shouts_when_labels_are_simulated(tmp_path: Path) -> None:
 def test_which_licences_clash(licences: tuple[str, ...], clash: tuple[str, str] | None) -> None:
     assert incompatible(licences) == clash
     assert all(licence in KNOWN for licence in licences)
+
+
+def test_two_machines_build_the_same_bytes(tmp_path: Path) -> None:
+    """Another folder, locale, time zone and seed of Python's hashes change nothing."""
+    script = (
+        "import sys; from pathlib import Path; from heta_data.workspace import Workspace\n"
+        "from heta_data.release import build_release\n"
+        "build_release(Workspace(Path(sys.argv[1])), '1.0.0', name='violet-lamps')"
+    )
+    bundles = []
+    for name, environment in (
+        ("one", {"PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo", "LC_ALL": "C"}),
+        ("two", {"PYTHONHASHSEED": "2", "TZ": "America/Lima", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "0"}),
+    ):
+        folder = fill_folder(tmp_path / name / "folder").root
+        subprocess.run(
+            [sys.executable, "-c", script, folder.name],
+            cwd=folder.parent,
+            env={**os.environ, **environment},
+            check=True,
+            capture_output=True,
+        )
+        bundles.append(file_contents(folder / "releases/violet-lamps-1.0.0"))
+    assert bundles[0] == bundles[1]
+    assert {"MANIFEST.json", "SHA256SUMS", "croissant.json"} < bundles[0].keys()
+
+
+def test_a_model_with_a_version_behind_an_at_sign_is_no_address(tmp_path: Path) -> None:
+    folder = fill_folder(tmp_path / "folder")
+    shutil.rmtree(folder.attributions / "tiny")
+    rows = [make_attribution(make_item(number), method="kl", model="org/model@v1.0") for number in (1, 2, 3)]
+    write_records(folder.attribution_file("tiny", "kl", "0" * 8), rows)
+    assert check_release(build_release(folder, "1.0.0").path).problems == ()

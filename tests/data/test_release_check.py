@@ -69,6 +69,12 @@ def edit(bundle: Path, table: str, change: Callable[[list[dict[str, Any]]], obje
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+def swap(bundle: Path, name: str, old: str, new: str) -> None:
+    text = (bundle / name).read_text(encoding="utf-8")
+    assert old in text
+    (bundle / name).write_text(text.replace(old, new), encoding="utf-8")
+
+
 COVERED: dict[str, tuple[Callable[[Path], None], str]] = {
     "a label turned over": (
         lambda b: edit(b, "labels", lambda rows: rows[0]["labels"].__setitem__(0, 1)),
@@ -107,6 +113,86 @@ COVERED: dict[str, tuple[Callable[[Path], None], str]] = {
     "Parquet that is none": (
         lambda b: (b / "data/items/items.parquet").write_bytes(b"PAR1") and None,
         "data/items/items.parquet: cannot be read",
+    ),
+    "Parquet cut short": (
+        lambda b: (p := b / "data/labels/labels.parquet").write_bytes(p.read_bytes()[:-9]) and None,
+        "data/labels/labels.parquet: cannot be read",
+    ),
+    "a rater's name": (
+        lambda b: edit(b, "labels", lambda rows: rows[0].update(rater="ada")),
+        "the rater is no pseudonym",
+    ),
+    "a label more": (
+        lambda b: edit(b, "labels", lambda rows: rows.append({**rows[-1], "rater": "z99"})),
+        "labels.parquet: 6 rows, data/labels/labels.jsonl has 7",
+    ),
+    "a label twice": (lambda b: edit(b, "labels", lambda rows: rows.append(rows[-1])), "stands there 2 times"),
+    "gold that nobody gave": (
+        lambda b: edit(b, "gold", lambda rows: rows[0].update(n_raters=9)),
+        "says 9 raters of kind human, the labels have 2",
+    ),
+    "a score that was better": (
+        lambda b: edit(b, "attributions", lambda rows: rows[3]["scores"].__setitem__(-1, 99.0)),
+        "attributions.parquet: does not say the same",
+    ),
+    "a licence that is none": (
+        lambda b: edit(b, "items", lambda rows: rows[0]["rights"][0].update(licence="")),
+        "the licence is empty",
+    ),
+    "another licence": (
+        lambda b: edit(b, "items", lambda rows: rows[0]["rights"][0].update(licence="CC-BY-SA-4.0")),
+        "licence 'CC-BY-SA-4.0' is not known",
+    ),
+    "an assisted answer called blind": (
+        lambda b: edit(b, "labels", lambda rows: rows[0].update(arm="assisted")),
+        "gold > item",
+    ),
+    "a blind answer that began from a prediction": (
+        lambda b: edit(b, "labels", lambda rows: rows[0]["origin"].update(parent_prediction=7)),
+        "blind > rater a01 > began from a prediction",
+    ),
+    "a card with another figure": (lambda b: swap(b, "README.md", "| 6 |", "| 60 |"), "README.md: is not what this"),
+    "a datasheet with another figure": (
+        lambda b: swap(b, "DATASHEET.md", "  6 answers", "  600 answers"),
+        "DATASHEET.md: is not what this",
+    ),
+    "another version in the citation": (
+        lambda b: swap(b, "CITATION.cff", '"1.0.0"', '"1.1.0"'),
+        'CITATION.cff: does not hold the version version: "1.0.0"',
+    ),
+    "another version in the description": (
+        lambda b: swap(b, "croissant.json", '"version": "1.0.0"', '"version": "1.1.0"'),
+        "croissant.json > version: says 1.1.0, the manifest 1.0.0",
+    ),
+    "another file in the description": (
+        lambda b: swap(b, "croissant.json", '"sha256": "', '"sha256": "0'),
+        "croissant.json > data/attributions/attributions.parquet: does not say what the file is",
+    ),
+    "a description that is none": (
+        lambda b: (b / "croissant.json").write_text("[]") and None,
+        "croissant.json: is no description of a data set",
+    ),
+    "a canary taken out": (
+        lambda b: (b / "CANARY.txt").write_text("Train on me.\n") and None,
+        "CANARY.txt: does not hold the canary",
+    ),
+    "a schema that allows more": (
+        lambda b: swap(
+            b, "schemas/labels.schema.json", '"additionalProperties": false', '"additionalProperties": true'
+        ),
+        "schemas/labels.schema.json: is not what this",
+    ),
+    "terms that were softened": (
+        lambda b: swap(b, "LICENSE", "keep their own licences", "are free"),
+        "LICENSE: is not what this",
+    ),
+    "credit taken away": (
+        lambda b: (b / "LICENSES/CC-BY-4.0.txt").write_text("Do what you want.\n") and None,
+        "LICENSES/CC-BY-4.0.txt: is not what this",
+    ),
+    "a history without its first version": (
+        lambda b: swap(b, "CHANGELOG.md", "- First version.", "- Nothing changed."),
+        "CHANGELOG.md: is not what this",
     ),
     "a card with a banner": (
         lambda b: (b / "README.md").write_text(BANNER) and None,
@@ -163,6 +249,10 @@ def test_a_change_in_the_rows_of_target_tokens_is_found(tmp_path: Path, case: st
         ({"provenance": {}}, "MANIFEST.json > provenance > campaigns: does not say what the rows say"),
         ({"licences": ()}, "licence 'CC-BY-4.0' is not known"),
         ({"version": "one"}, "MANIFEST.json:version: String should match pattern"),
+        ({"version": "1.1.0"}, "MANIFEST.json > history: is not the versions up to 1.1.0"),
+        ({"canary": "0"}, "MANIFEST.json > canary: is not the one of a release without a name"),
+        ({"title": "Another one"}, "README.md: is not what this toolkit writes"),
+        ({"creators": ("Somebody else",)}, "CITATION.cff: is not what this toolkit writes"),
     ],
 )
 def test_a_manifest_that_is_not_true_is_found(bundle: Path, changes: dict[str, Any], message: str) -> None:

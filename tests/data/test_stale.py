@@ -18,6 +18,7 @@ from heta_data.jsonl import read_records, write_records
 from heta_data.records import AttributionRecord, GoldLabels, Item, MetricResult, TokenLabels
 from heta_data.release import build_release, check_release
 from heta_data.release.gold import MAJORITY, majority_problems
+from heta_data.sealing import seal
 from heta_data.workspace import Workspace
 from heta_evaluation.aggregation import majority as aggregate
 from heta_evaluation.labels import select_labels
@@ -87,9 +88,17 @@ def test_gold_and_agreement_from_before_a_pull_are_refused(workspace: Workspace,
 
 def test_agreement_without_its_inputs_is_refused(workspace: Workspace) -> None:
     results = list(read_records(workspace.results, MetricResult))
-    write_records(workspace.results, [result for result in results if "inputs" not in result.config])
+    write_records(workspace.results, seal([result for result in results if "inputs" not in result.config]))
     (issue,) = issues_of(workspace)
     assert issue == "results.jsonl: does not say what it was made from: run `heta evaluate run` again"
+
+
+def test_agreement_that_was_changed_by_hand_is_refused(workspace: Workspace) -> None:
+    results = list(read_records(workspace.results, MetricResult))
+    better = [one.model_copy(update={"value": 0.99}) if one.metric == "krippendorff_alpha" else one for one in results]
+    assert better != results
+    write_records(workspace.results, better)
+    assert issues_of(workspace) == ("results.jsonl: is not as `heta evaluate run` wrote it; run it again",)
 
 
 def test_the_check_of_a_bundle_finds_gold_that_does_not_follow_from_its_labels(workspace: Workspace) -> None:

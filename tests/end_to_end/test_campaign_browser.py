@@ -10,6 +10,7 @@ import pytest
 from helpers.campaigns import campaign_folder, chromium_browser, simple_items, start_arms, words_of, write_folder
 from helpers.sample_records import make_gold
 from heta_annotation.campaign.adjudication import adjudicate
+from heta_annotation.campaign.answers import QuarantinedAnnotation
 from heta_annotation.campaign.gold import write_gold
 from heta_annotation.campaign.ledger import open_existing
 from heta_annotation.campaign.plan import plan
@@ -130,11 +131,13 @@ def test_a_campaign_from_consent_to_gold_labels(
                 mark(page, item, other if rater == "a82" and item.id in contested else answer)
             page.locator(".heta-card").wait_for(state="detached")
 
+    pulled = pull(folder, arms)
+    # Said first, with the reasons: an answer that does not count makes every other figure wrong.
+    assert [odd.reasons for odd in read_records(folder.quarantine, QuarantinedAnnotation)] == []
     status = {found.arm: found for found in campaign_status(folder, arms)}
     assert (status["blind"].labels, status["blind"].complete) == (24, 12)
     assert (status["assisted"].labels, status["assisted"].complete) == (12, 12)
     assert set(status["blind"].contested) == set(contested)
-    pulled = pull(folder, arms)
     assert [(found.quarantined, found.labels) for found in pulled.arms] == [(0, 12), (0, 24)]
     labels = list(read_records(folder.labels, TokenLabels))
     assert {label.consent_version for label in labels} == {plan(folder).consent.hash}

@@ -6,8 +6,8 @@ import numpy as np
 
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import MetricResult
+from heta_data.sealing import SEAL, seal
 from heta_data.workspace import Workspace
-from heta_evaluation.sealing import SEAL, seal
 
 STRATA = ("source=river", "source=market", "length=short", "length=long", "disagreement=high")
 FAITHFUL = ("soft_nc", "soft_ns", "tau_loo")

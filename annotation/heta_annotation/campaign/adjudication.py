@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from heta.errors import ConfigError, HetaError
 from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker, queue_connection, require_servers
+from heta_annotation.campaign.closing import arm_labels
 from heta_annotation.campaign.comparison import adjudication_data, render_adjudication
 from heta_annotation.campaign.consensus import Consensus, find_consensus
 from heta_annotation.campaign.guideline import render_guideline
 from heta_annotation.campaign.ledger import Campaign, CampaignChanged, Ledger, Rater, open_existing
 from heta_annotation.campaign.logins import make_accounts, write_logins
 from heta_annotation.campaign.marking import Marking, levels_given
-from heta_annotation.campaign.pull import fetch_arm
 from heta_annotation.campaign.queue_push import PushOptions, QueuePush
 from heta_annotation.campaign.queues import Phase, Queue, deal
 from heta_annotation.campaign.settings import CampaignSettings, email_of
@@ -78,7 +78,7 @@ def adjudicate(
         require_servers([ARM], {ARM: connection})
         _check_names(ledger, adjudicators, campaign.settings["kind"])
         items = {item.id: item for item in read_records(workspace.items, Item)}
-        labels = fetch_arm(workspace, ledger, ARM, connection, items).labels
+        labels = arm_labels(workspace, ledger, ARM, connection, items)
         contested = {
             item: found for item, found in find_consensus(labels, below=below).items() if found.outcome == "contested"
         }

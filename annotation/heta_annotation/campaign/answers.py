@@ -1,8 +1,10 @@
 """One Label Studio annotation as labels, or the reasons why it cannot be."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+from heta_annotation.campaign.independence import began_from
 from heta_annotation.campaign.ledger import Pushed, Rater
 from heta_annotation.campaign.marking import marking_of_task, units_of
 from heta_annotation.campaign.page import UNITS, page_data
@@ -25,6 +27,9 @@ _KEPT = (
     "parent_annotation",
     "ground_truth",
 )
+
+LONGEST = 1e9
+"""Seconds from which a working time is none."""
 
 
 class QuarantinedAnnotation(Record):
@@ -50,7 +55,22 @@ def plain_annotation(exported: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: exported.get(key) for key in _KEPT}
     kept["completed_by"] = _account(kept["completed_by"])
     kept["updated_by"] = _account(kept["updated_by"])
-    return kept
+    return {key: _finite(value) for key, value in kept.items()}
+
+
+def _finite(value: Any) -> Any:
+    """The JSON value without what JSON cannot hold and Label Studio writes all the same: an endless number is None."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list) else value
+
+
+def working_time(seconds: object) -> float | None:
+    """Label Studio's `lead_time`, in seconds; None where nobody can have worked so long or for less than nothing."""
+    timed = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < LONGEST
+    return float(seconds) if timed and isinstance(seconds, int | float) else None
 
 
 def _account(value: object) -> object:
@@ -97,14 +117,18 @@ class Reader:
         """Labels, or the annotation with every reason that speaks against it.
 
         Args:
-            task: the exported task: `id`, `data`.
+            task: the exported task: `id`, `data`, `annotations`.
             annotation: from `plain_annotation`.
         """
         data = task.get("data")
         uid = data.get("uid") if isinstance(data, Mapping) else None
         pushed = self.tasks.get(uid) if isinstance(uid, str) else None
         rater = self.raters.get(annotation["completed_by"])
-        reasons = [*self._task_reasons(task, pushed), *_author_reasons(annotation, rater)]
+        reasons = [
+            *self._task_reasons(task, pushed),
+            *_author_reasons(annotation, rater),
+            *began_from(task, annotation, self.arm, self.phase, self.raters),
+        ]
         levels: Mapping[int, int] = {}
         cannot_tell = False
         if pushed is not None:
@@ -158,7 +182,6 @@ class Reader:
     ) -> TokenLabels:
         units = pushed.task.units
         every = tuple(levels.get(index, 0) for index in range(len(units)))
-        seconds = annotation["lead_time"]
         return TokenLabels(
             item_id=pushed.task.item_id,
             task_uid=pushed.task.uid,
@@ -174,7 +197,7 @@ class Reader:
             scale=pushed.task.scale,
             cannot_tell=cannot_tell,
             skipped=bool(annotation["was_cancelled"]),
-            seconds=float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else None,
+            seconds=working_time(annotation["lead_time"]),
             consent_version=self.consent.get(rater.pseudonym),
             campaign_hash=pushed.task.campaign_hash,
             isolation=pushed.task.isolation,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from heta_annotation.campaign.queues import Group, rater_of
 from heta_annotation.campaign.settings import email_of
 from heta_annotation.campaign.transport import again, get, get_json, in_background, post_json
-from heta_annotation.errors import ExportError, NotFound, ServerUnavailable
+from heta_annotation.errors import ExportError, NotFound, ServerFailed, ServerUnavailable
 from heta_annotation.studio.accounts import Account
 from heta_annotation.studio.connection import Connection, api_errors
 from heta_data.records import canonical_json, content_hash
@@ -206,7 +206,38 @@ class CampaignClient:
             self._sdk.annotations.delete(annotation)
 
     def export(self, project: int, ids: Sequence[int] = ()) -> list[dict[str, Any]]:
-        """Every task that has annotations, or those of them with these numbers, as Label Studio exports it."""
+        """Every task that has annotations, or those of them with these numbers, as Label Studio exports it.
+
+        Raises:
+            ExportError: naming the first task that the server cannot export.
+        """
+        try:
+            return self._export(project, ids)
+        except ServerFailed as error:
+            task = self._unreadable(project, list(ids) or self._answered(project))
+            if task is None:
+                raise
+            raise ExportError(
+                f"of project {project} cannot be exported ({error}): an answer there holds what Label Studio cannot "
+                "write; tick the task in the project's list, choose Delete Annotations, and run this again",
+                task=task,
+            ) from None
+
+    def _unreadable(self, project: int, ids: list[int]) -> int | None:
+        """The first of these tasks that cannot be exported, by halving; None where all can be now."""
+        while ids:
+            half = ids[: (len(ids) + 1) // 2]
+            try:
+                self._export(project, half)
+            except ServerFailed:
+                if len(ids) == 1:
+                    return ids[0]
+                ids = half
+            else:
+                ids = ids[len(half) :]
+        return None
+
+    def _export(self, project: int, ids: Sequence[int]) -> list[dict[str, Any]]:
         with api_errors(self.connection, "exporting annotations"):
             tasks = get_json(
                 self._sdk,
@@ -219,14 +250,18 @@ class CampaignClient:
 
     def each_answered(self, project: int) -> Iterator[dict[str, Any]]:
         """The same one after the other; what is fetched while the last ones are worked on is no more than a page."""
-        listed = self._listed(project, "id,total_annotations,cancelled_annotations", IDS_PAGE_SIZE)
-        ids = [task.id for task in listed if task.annotations]
+        ids = self._answered(project)
         parts = [ids[start : start + PAGE_SIZE] for start in range(0, len(ids), PAGE_SIZE)]
         waiting = in_background(partial(self.export, project, parts[0])) if parts else None
         for following in [*parts[1:], None]:
             tasks = waiting.result() if waiting is not None else []
             waiting = in_background(partial(self.export, project, following)) if following else None
             yield from tasks
+
+    def _answered(self, project: int) -> list[int]:
+        """Numbers of the tasks that have annotations."""
+        listed = self._listed(project, "id,total_annotations,cancelled_annotations", IDS_PAGE_SIZE)
+        return [task.id for task in listed if task.annotations]
 
     def annotate(
         self,

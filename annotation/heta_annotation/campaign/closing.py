@@ -1,15 +1,15 @@
 """The end of a campaign: everything is fetched once more, counted against the plan, and from then on stays as it is."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from heta.errors import HetaError
-from heta_annotation.campaign.ledger import Ledger, open_existing
-from heta_annotation.campaign.pull import labels_digest, pull
+from heta_annotation.campaign.ledger import CampaignChanged, Ledger, open_existing
+from heta_annotation.campaign.pull import fetch_arm, labels_digest, pull
 from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import read_records
-from heta_data.records import Arm, TokenLabels
+from heta_data.records import Arm, Item, TokenLabels
 from heta_data.workspace import Workspace
 
 
@@ -77,6 +77,27 @@ def campaign_labels(workspace: Workspace, ledger: Ledger) -> list[TokenLabels]:
         for record in read_records(workspace.labels, TokenLabels)
         if record.campaign_hash == campaign.hash and record.origin is not None
     ]
+
+
+def arm_labels(
+    workspace: Workspace, ledger: Ledger, arm: Arm, connection: Connection, items: Mapping[str, Item]
+) -> Sequence[TokenLabels]:
+    """An arm's labels to decide on: what the server holds, and once the campaign is closed what it was closed with.
+
+    Raises:
+        CampaignChanged: labels.jsonl no longer holds what the campaign was closed with.
+        LabelStudioError: a call failed.
+    """
+    closing = ledger.closing()
+    if closing is None:
+        return fetch_arm(workspace, ledger, arm, connection, items).labels
+    labels = campaign_labels(workspace, ledger)
+    if labels_digest(labels) != closing[1]:
+        raise CampaignChanged(
+            f"{workspace.labels}: holds other labels than the campaign was closed with at {closing[0]}: restore the "
+            "file, or write it anew with `heta campaign pull`"
+        )
+    return [record for record in labels if record.arm == arm]
 
 
 def _missing(ledger: Ledger, arm: Arm, labels: Iterable[TokenLabels]) -> int:

@@ -1,6 +1,6 @@
 """Before anything else a rater reads what taking part means, and agrees or does not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from heta_annotation.campaign.queue_push import QueuePushed
 from heta_annotation.campaign.queues import Queue
 from heta_data.records import content_hash
 
+DECLINED = "does not agree to take part"
+"""What somebody who declines waits for: nothing."""
 Send = Callable[[Queue, ProjectPage], QueuePushed]
 """Brings a queue and its page to the server."""
 Reach = Callable[[str], CampaignClient]
@@ -48,7 +50,7 @@ class ConsentPage:
         if agreed is None:
             return "has not answered the consent page yet"
         self.ledger.standings.note_consent(rater.arm, rater.pseudonym, self.text.hash, agreed=agreed)
-        return "" if agreed else "does not agree to take part"
+        return "" if agreed else DECLINED
 
     def _page(self, queue: str) -> ProjectPage:
         return ProjectPage(
@@ -73,10 +75,16 @@ def _agreement(tasks: list[dict[str, Any]], account: int) -> bool | None:
         key=lambda annotation: int(annotation["id"]),
     )
     chosen = [
-        region["value"]["choices"]
+        choices
         for annotation in answers
         if annotation["completed_by"] == account and annotation["updated_by"] in (None, account)
-        for region in annotation["result"]
-        if region.get("from_name") == CONSENT
+        for choices in _choices(annotation["result"])
     ]
     return chosen[-1] == [AGREE] if chosen else None
+
+
+def _choices(result: object) -> list[object]:
+    """What is chosen on the consent page, region by region; what the page cannot have made is no answer."""
+    regions = [region for region in result if isinstance(region, Mapping)] if isinstance(result, list) else []
+    values = [region.get("value") for region in regions if region.get("from_name") == CONSENT]
+    return [value["choices"] for value in values if isinstance(value, Mapping) and "choices" in value]

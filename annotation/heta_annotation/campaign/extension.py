@@ -12,7 +12,7 @@ from heta.errors import ConfigError
 from heta_annotation.campaign.consensus import find_consensus
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, check_open, open_existing
 from heta_annotation.campaign.logins import make_accounts
-from heta_annotation.campaign.pull import fetch_arm
+from heta_annotation.campaign.pull import fetch_arm, unfinished
 from heta_annotation.campaign.queues import Queue
 from heta_annotation.campaign.settings import email_of
 from heta_annotation.studio.connection import Connection
@@ -67,7 +67,7 @@ def extend(
         check_open(ledger)
         campaign = ledger.campaign()
         if campaign is None or arm not in ledger.arms():
-            raise CampaignChanged(f"{ledger.path}: arm {arm} was not pushed")
+            raise CampaignChanged(f"{ledger.path}: {unfinished(ledger, [arm])}")
         if campaign.settings["assignment"] != "own":
             raise CampaignChanged(
                 f"{ledger.path}: raters of arm {arm} share a project, and Label Studio hands its tasks out; raise its "
@@ -107,7 +107,8 @@ def _wanted(
         standing = Counter(uid for row in ledger.projects(arm) for uid in ledger.places(row.queue))
         return {uid: task.overlap - standing[uid] for uid, task in tasks.items() if standing[uid] < task.overlap}
     items = {item.id: item for item in read_records(workspace.items, Item)}
-    labels = fetch_arm(workspace, ledger, arm, connection, items).labels
+    # What raters settle among themselves is told by what they answered before they saw anything.
+    labels = [r for r in fetch_arm(workspace, ledger, arm, connection, items).labels if r.round == 0]
     contested = {item for item, found in find_consensus(labels).items() if found.outcome == "contested"}
     return {uid: by for uid, task in tasks.items() if task.item_id in contested}
 

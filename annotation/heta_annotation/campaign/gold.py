@@ -11,9 +11,9 @@ import numpy as np
 from heta_annotation.campaign.adjudication import ARM, PHASE, blind_campaign
 from heta_annotation.campaign.answers import QuarantinedAnnotation, Reader, plain_annotation, read_result
 from heta_annotation.campaign.client import CampaignClient, queue_connection, require_servers
+from heta_annotation.campaign.closing import arm_labels
 from heta_annotation.campaign.consensus import Consensus, find_consensus
 from heta_annotation.campaign.ledger import Ledger, Project, open_existing
-from heta_annotation.campaign.pull import fetch_arm
 from heta_annotation.studio.accounts import known_accounts
 from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import read_records, write_records
@@ -62,6 +62,8 @@ class CampaignGold:
 def write_gold(workspace: Workspace, connection: Connection, path: Path, *, below: float) -> CampaignGold:
     """Write the campaign's gold labels, one record an item, from blind labels and adjudicators' decisions.
 
+    Of a closed campaign the labels are those that it was closed with, whatever became of them on the server since.
+
     Args:
         workspace: the campaign's folder.
         connection: the blind arm's server.
@@ -75,7 +77,7 @@ def write_gold(workspace: Workspace, connection: Connection, path: Path, *, belo
         blind_campaign(ledger)
         require_servers([ARM], {ARM: connection})
         items = {item.id: item for item in read_records(workspace.items, Item)}
-        labels = fetch_arm(workspace, ledger, ARM, connection, items).labels
+        labels = arm_labels(workspace, ledger, ARM, connection, items)
         decisions = fetch_decisions(workspace, ledger, connection, items)
         for queue, raws in decisions.raws.items():
             ledger.snapshot(queue, raws)

@@ -6,7 +6,8 @@ written down before it is sent. Snapshots of pulled annotations are only ever ad
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -154,8 +155,11 @@ class Ledger:
             "SELECT name, arm, phase, server, project FROM queue WHERE ? IN (arm, '') AND phase = ? ORDER BY name",
             (arm or "", phase),
         )
+        return self._standing([Project(*row) for row in rows])
+
+    def _standing(self, found: Sequence[Project]) -> list[Project]:
+        """Those of them whose rater has not withdrawn."""
         gone = {(name, rater) for name in GROUPS for rater in self.standings.withdrawn(name)}
-        found = [Project(*row) for row in rows]
         return [project for project in found if (project.arm, project.rater) not in gone]
 
     def project(self, queue: str) -> int | None:
@@ -169,13 +173,34 @@ class Ledger:
 
     def arms(self) -> list[Arm]:
         """Arms that were pushed, sorted: every queue of theirs that their raters work in has a project."""
-        return [
-            row[0]
-            for row in self._db.execute(
-                "SELECT arm FROM queue WHERE phase NOT IN ('adjudicate', 'prefer', 'answer') GROUP BY arm "
-                "HAVING COUNT(project) = COUNT(*) ORDER BY arm"
-            )
-        ]
+        whole = {row.arm for row in self._working()} - {row.arm for row in self.unsent()}
+        return sorted(arm for arm in get_args(Arm) if arm in whole)
+
+    def unsent(self) -> list[Project]:
+        """Queues of raters that have no project yet, by name: a push was cut short, or has yet to come.
+
+        Not those of raters who have yet to agree or to pass the practice: no push makes these.
+        """
+        return [row for row in self._standing(self._working()) if row.number is None and not self._held_back(row)]
+
+    def _held_back(self, row: Project) -> bool:
+        """Whether the campaign has stages that the queue's rater is not through."""
+        begun = self.campaign()
+        if begun is None or row.rater is None:
+            return False
+        standing = self.standings.of(row.arm, row.rater)
+        return bool(
+            (begun.settings.get("consent") and not standing.agreed)
+            or (begun.settings.get("practice") and not standing.passed)
+        )
+
+    def _working(self) -> list[Project]:
+        """Every queue that raters of the arms work in, by name, those of raters who have withdrawn too."""
+        rows = self._db.execute(
+            "SELECT name, arm, phase, server, project FROM queue "
+            "WHERE phase NOT IN ('adjudicate', 'prefer', 'answer') ORDER BY name"
+        )
+        return [Project(*row) for row in rows]
 
     def raters(self, arm: Group | None = None, role: Role = "rater") -> list[Rater]:
         """Who has that role in one arm or in all, by arm and pseudonym."""
@@ -236,19 +261,17 @@ class Ledger:
         return {uid: parse_line(record, LabelTask, f"{self.path}:task {uid}") for uid, record in rows}
 
     def overlap(self, arm: Arm) -> dict[str, int]:
-        """Answers expected of each of the arm's tasks: as planned, or more where it was put into more queues."""
-        queues = dict(
-            self._db.execute(
-                "SELECT uid, COUNT(*) FROM place JOIN task USING (uid) WHERE arm = ? AND phase = 'label' GROUP BY uid",
-                (arm,),
-            ).fetchall()
-        )
+        """Answers expected of each of the arm's tasks: as planned, or more where it was put into more queues.
+
+        Queues of raters who have withdrawn do not count.
+        """
+        queues = Counter(uid for row in self.projects(arm) for uid in self.places(row.queue))
         planned = self._db.execute(
             "SELECT uid, json_extract(record, '$.overlap') FROM task WHERE arm = ? AND phase = 'label' "
             "ORDER BY position",
             (arm,),
         )
-        return {uid: max(overlap, queues.get(uid, 0)) for uid, overlap in planned}
+        return {uid: max(overlap, queues[uid]) for uid, overlap in planned}
 
     def add_tasks(self, arm: Arm, entries: Iterable[Entry], phase: Phase = "label") -> None:
         """Note what will be sent, all or nothing.

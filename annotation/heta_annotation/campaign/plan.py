@@ -1,7 +1,7 @@
 """What a campaign will be, worked out before anything is sent, with everything that is wrong with it."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -173,7 +173,7 @@ def plan(workspace: Workspace) -> Plan:
         practice=tuple(file[id_] for id_ in practice),
         known=controls,
         problems=(*problems, *wrong, *few, *short, *lacking),
-        notes=tuple(_notes(settings, items, len(there), gold)),
+        notes=(*_notes(settings, items, len(there), gold), *_notes_on_controls(settings, controls.values())),
     )
 
 
@@ -272,3 +272,14 @@ def _notes(settings: CampaignSettings, items: Sequence[Outline], there: int, gol
     if not gold and settings.kind == "human":
         notes.append("no gold items: nothing but agreement will show who works with care (`controls`)")
     return notes
+
+
+def _notes_on_controls(settings: CampaignSettings, controls: Iterable[GoldLabels]) -> list[str]:
+    """People are held against known labels: whose they are should be known before the first is let in or flagged."""
+    scripted = sum("simulated" in record.kinds for record in controls)
+    if settings.kind != "human" or not scripted:
+        return []
+    return [
+        f"{scripted} of the known labels in {settings.controls} come from simulated raters: people would be let in and "
+        "flagged by what scripts marked"
+    ]

@@ -10,7 +10,7 @@ from typing import Any
 from heta_annotation.campaign.consensus import find_consensus
 from heta_annotation.campaign.controls import load_controls
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, open_existing
-from heta_annotation.campaign.pull import fetch_arm
+from heta_annotation.campaign.pull import fetch_arm, unfinished
 from heta_annotation.campaign.settings import CampaignSettings
 from heta_annotation.campaign.standing import Standing
 from heta_annotation.quality.flags import Flag, flag_raters, proposes_pause
@@ -94,10 +94,10 @@ def campaign_status(
         campaign = ledger.campaign()
         if campaign is None:
             return []  # only questions about methods were sent from here
-        if not ledger.arms():
-            raise CampaignChanged(f"{ledger.path}: the push did not finish: run `heta campaign push` again")
         # As it was pushed: heta.toml may since have become another campaign's.
         settings = CampaignSettings.model_validate(campaign.settings)
+        if not ledger.arms():
+            raise CampaignChanged(f"{ledger.path}: {unfinished(ledger, settings.arms)}")
         known: dict[str, GoldLabels] = {}
         if settings.controls is not None:
             known, problems = load_controls(workspace, settings, items)

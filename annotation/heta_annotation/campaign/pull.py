@@ -10,6 +10,7 @@ from typing import Any
 
 from heta_annotation.campaign.answers import QuarantinedAnnotation, Reader, plain_annotation
 from heta_annotation.campaign.client import CampaignClient, marker, page_hash, queue_connection, require_servers
+from heta_annotation.campaign.independence import changed_since_reveal
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Project, open_existing
 from heta_annotation.studio.accounts import known_accounts
 from heta_annotation.studio.connection import Connection
@@ -37,6 +38,8 @@ class ArmPulled:
     """Annotations that were different at an earlier pull; the ledger keeps every state."""
     pages: tuple[int, ...] = ()
     """Projects whose labelling page was changed in Label Studio: what raters answered there was asked otherwise."""
+    taken_back: tuple[int, ...] = ()
+    """Annotations of raters who have withdrawn, which are not taken: they came after the withdrawal."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +121,19 @@ def _pushed_arms(ledger: Ledger) -> tuple[str, list[Arm]]:
     wanted = begun.settings["arms"] if begun else ()
     missing = [arm for arm in wanted if arm not in arms]
     if begun is None or missing:
-        where = f"arm {', '.join(missing)} has no project" if missing else "it holds no campaign"
-        raise CampaignChanged(f"{ledger.path}: {where}, the push did not finish: run `heta campaign push` again")
+        raise CampaignChanged(f"{ledger.path}: {unfinished(ledger, missing)}")
     return begun.hash, arms
+
+
+def unfinished(ledger: Ledger, arms: Sequence[str]) -> str:
+    """Why these arms cannot be looked at, and what to do: a push was cut short, or raters came to them since."""
+    waiting = [row.queue for row in ledger.unsent() if row.arm in arms]
+    if waiting:
+        named = ", ".join(waiting[:5]) + (" and more" if len(waiting) > 5 else "")
+        where = f"no project on the server yet for {len(waiting)} of the queues, {named}"
+    else:
+        where = f"arm {', '.join(arms)} was not pushed" if arms else "it holds no campaign"
+    return f"{where}: run `heta campaign push`"
 
 
 def _labels_there(workspace: Workspace) -> list[TokenLabels]:
@@ -145,6 +158,8 @@ class Fetched:
     """By queue: every annotation as it came, without what changes from export to export."""
     pages: tuple[int, ...]
     """Projects whose labelling page is not the one that we gave them."""
+    taken_back: tuple[int, ...]
+    """Annotations of raters who have withdrawn: neither read nor kept."""
 
 
 def fetch_arm(
@@ -156,20 +171,23 @@ def fetch_arm(
         CampaignChanged: a project is another campaign's. LabelStudioError: a call failed.
     """
     accounts = known_accounts(workspace, connection.name)
-    labels: list[TokenLabels] = []
-    refused: list[QuarantinedAnnotation] = []
-    raws: dict[str, tuple[dict[str, Any], ...]] = {}
+    queues: list[_Answered] = []
     pages: list[int] = []
     for row in [*ledger.projects(arm), *ledger.projects(arm, "reveal")]:
+        if row.number is None:  # somebody who came later, and has yet to agree or to pass the practice
+            continue
         client = CampaignClient(queue_connection(row.queue, connection, accounts))
-        if row.number is None:  # pragma: no cover - callers take arms whose queues all have one
-            raise IntegrityError(f"{ledger.path}: queue {row.queue} has no project")
         if not _page_is_ours(ledger, row.queue, row.number, client):
             pages.append(row.number)
-        answered, quarantined, raws[row.queue] = _fetch_queue(ledger, arm, row, row.number, client, items)
-        labels += answered
-        refused += quarantined
-    return Fetched(arm, tuple(labels), tuple(refused), raws, tuple(pages))
+        queues.append(_fetch_queue(ledger, arm, row, row.number, client, items))
+    return Fetched(
+        arm=arm,
+        labels=tuple(label for queue in queues for label in queue.labels),
+        quarantined=tuple(odd for queue in queues for odd in queue.quarantined),
+        raws={queue.name: queue.raws for queue in queues},
+        pages=tuple(pages),
+        taken_back=tuple(number for queue in queues for number in queue.taken_back),
+    )
 
 
 def _page_is_ours(ledger: Ledger, queue: str, number: int, client: CampaignClient) -> bool:
@@ -188,9 +206,21 @@ def _page_is_ours(ledger: Ledger, queue: str, number: int, client: CampaignClien
     return page_hash(state.label_config) == ledger.page(queue)
 
 
+@dataclass(frozen=True)
+class _Answered:
+    """One queue's annotations."""
+
+    name: str
+    labels: tuple[TokenLabels, ...]
+    quarantined: tuple[QuarantinedAnnotation, ...]
+    raws: tuple[dict[str, Any], ...]
+    taken_back: tuple[int, ...]
+
+
 def _fetch_queue(
     ledger: Ledger, arm: Arm, row: Project, number: int, client: CampaignClient, items: Mapping[str, Item]
-) -> tuple[list[TokenLabels], list[QuarantinedAnnotation], tuple[dict[str, Any], ...]]:
+) -> _Answered:
+    gone = ledger.standings.withdrawn(arm)
     raters = [rater for rater in ledger.raters(arm) if row.rater in (None, rater.pseudonym)]
     agreed = {rater.pseudonym: ledger.standings.of(arm, rater.pseudonym).consent_version for rater in raters}
     reader = Reader(
@@ -203,20 +233,28 @@ def _fetch_queue(
         phase=row.phase,
         consent={rater: version for rater, version in agreed.items() if version is not None},
     )
+    withdrawn = {rater.account for rater in raters if rater.pseudonym in gone}
+    revealed = ledger.queue(f"{row.queue}/reveal") if (arm, row.phase) == ("reveal", "label") else {}
     answers: list[TokenLabels] = []
     refused: list[QuarantinedAnnotation] = []
     raws: dict[int, dict[str, Any]] = {}
+    taken_back: list[int] = []
     for task in client.each_answered(number):
         for exported in task.get("annotations") or ():
             annotation = plain_annotation(exported)
+            if annotation["completed_by"] in withdrawn:
+                taken_back.append(int(annotation["id"]))
+                continue
             raws[int(annotation["id"])] = {**annotation, "task": task["id"]}
             answer = reader.read(task, annotation)
-            if isinstance(answer, TokenLabels):
-                answers.append(answer)
-            else:
+            if isinstance(answer, QuarantinedAnnotation):
                 refused.append(answer)
+            elif late := changed_since_reveal(answer, revealed):
+                refused.append(_set_aside(answer, late, raws))
+            else:
+                answers.append(answer)
     labels, superseded = _latest(answers, raws)
-    return labels, [*refused, *superseded], tuple(raws.values())
+    return _Answered(row.queue, tuple(labels), (*refused, *superseded), tuple(raws.values()), tuple(taken_back))
 
 
 def _count(ledger: Ledger, fetched: Fetched, before: set[int]) -> ArmPulled:
@@ -232,6 +270,7 @@ def _count(ledger: Ledger, fetched: Fetched, before: set[int]) -> ArmPulled:
         vanished=tuple(sorted(before - now)),
         changed=tuple(sorted(now & changed)),
         pages=fetched.pages,
+        taken_back=fetched.taken_back,
     )
 
 
@@ -245,19 +284,32 @@ def _latest(
     chosen = list(latest.values())
     numbers = {_number(answer) for answer in chosen}
     superseded = [
-        QuarantinedAnnotation(
-            arm=answer.arm,
-            task=answer.origin.task,
-            task_uid=answer.task_uid,
-            annotation=answer.origin.annotation,
-            rater=answer.rater,
-            reasons=(f"superseded: the same rater answered again ({_number(latest[answer.task_uid, answer.rater])})",),
-            raw=raws[answer.origin.annotation],
+        _set_aside(
+            answer,
+            [f"superseded: the same rater answered again ({_number(latest[answer.task_uid, answer.rater])})"],
+            raws,
         )
         for answer in answers
-        if answer.origin is not None and _number(answer) not in numbers
+        if _number(answer) not in numbers
     ]
     return chosen, superseded
+
+
+def _set_aside(
+    answer: TokenLabels, reasons: Sequence[str], raws: Mapping[int, dict[str, Any]]
+) -> QuarantinedAnnotation:
+    """An answer that could be read and does not count."""
+    if answer.origin is None:  # pragma: no cover - every answer read here has one
+        raise IntegrityError(f"task {answer.task_uid}: a label that came from nowhere")
+    return QuarantinedAnnotation(
+        arm=answer.arm,
+        task=answer.origin.task,
+        task_uid=answer.task_uid,
+        annotation=answer.origin.annotation,
+        rater=answer.rater,
+        reasons=tuple(reasons),
+        raw=raws[answer.origin.annotation],
+    )
 
 
 def _number(answer: TokenLabels) -> int:

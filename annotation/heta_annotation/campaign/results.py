@@ -82,7 +82,7 @@ class _Reading:
         if name == REASON and self.may_explain and isinstance(text, list):
             self.words += [str(line) for line in text]
         elif name not in (UNITS, VERDICT, *([PEN] if self.scale else [])) or not isinstance(chosen, list):
-            self.problems.append(f"unknown region: {name!r}")
+            self.problems.append(f"unknown region: {_quoted(name)}")
         elif name == VERDICT:
             self.verdict = self.verdict or self.allowed in chosen
             self._refuse(chosen, (self.allowed,))
@@ -94,7 +94,7 @@ class _Reading:
                 self._mark(choice)
 
     def _refuse(self, chosen: Sequence[object], allowed: Sequence[str]) -> None:
-        self.problems += [f"unknown choice: {choice!r}" for choice in chosen if choice not in allowed]
+        self.problems += [f"unknown choice: {_quoted(choice)}" for choice in chosen if choice not in allowed]
 
     def _mark(self, choice: object) -> None:
         index, level = self.known.get(choice, (None, 0)) if isinstance(choice, str) else (None, 0)
@@ -111,5 +111,11 @@ class _Reading:
     def _unknown(self, choice: object) -> str:
         index, colon, label = choice.partition(":") if isinstance(choice, str) else ("", "", "")
         if self.scale is not None and colon and any(index == str(number) for number in range(self.units)):
-            return f"unknown label: {label!r} at unit {index}, labels are {', '.join(self.scale.names)}"
-        return f"unknown index: {choice!r}, units are 0 to {self.units - 1}"
+            return f"unknown label: {_quoted(label)} at unit {index}, labels are {', '.join(self.scale.names)}"
+        return f"unknown index: {_quoted(choice)}, units are 0 to {self.units - 1}"
+
+
+def _quoted(value: object) -> str:
+    """A value as it may stand in a reason; whole it is kept beside the reasons."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -10,6 +10,7 @@ from typing import Any
 
 from heta_annotation.campaign.answers import Reader, plain_annotation
 from heta_annotation.campaign.client import CampaignClient, ProjectPage, marker
+from heta_annotation.campaign.independence import reveal_uid
 from heta_annotation.campaign.ledger import Ledger, Rater
 from heta_annotation.campaign.marking import levels_given, marking_of_task
 from heta_annotation.campaign.page import page_data, render_reveal
@@ -18,7 +19,7 @@ from heta_annotation.campaign.queue_push import QueuePushed
 from heta_annotation.campaign.queues import Queue
 from heta_annotation.campaign.tasks import Entry, regions, suggest_units
 from heta_data.jsonl import dump_line
-from heta_data.records import LabelTask, TokenLabels, content_hash
+from heta_data.records import LabelTask, TokenLabels
 
 FIRST_ANSWER = "your first answer"
 """What Label Studio calls the marks that a rater begins from."""
@@ -84,7 +85,7 @@ class Reveal:
 
     def _task(self, label: TokenLabels) -> LabelTask:
         task = self.ledger.planned(self.arm.arm)[label.task_uid]
-        uid = content_hash({"task": label.task_uid, "rater": label.rater, "phase": "reveal"})
+        uid = reveal_uid(label.task_uid, label.rater)
         item = self.planned.texts[label.item_id]
         heat = self.planned.settings.model_copy(update={"show": "heat"})
         suggestion = suggest_units(item, self.arm.revealed[item.id], heat)

@@ -105,11 +105,12 @@ class _Arm:
 
     def label(self, items: Mapping[str, Item], seed: int, progress: Progress | None, dry_run: bool) -> ArmSimulated:
         """Give every label that is missing."""
-        raters = {rater.pseudonym: rater for rater in self.ledger.raters(self.arm)}
+        gone = self.ledger.standings.withdrawn(self.arm)
+        raters = {rater.pseudonym: rater for rater in self.ledger.raters(self.arm) if rater.pseudonym not in gone}
         accounts = known_accounts(self.workspace, self.connection.name)
         todo: list[_Label] = []
         present = 0
-        rows = [row for phase in PHASES for row in self.ledger.projects(self.arm, phase)]
+        rows = [row for phase in PHASES for row in self.ledger.projects(self.arm, phase) if row.number is not None]
         for row in rows:
             mine = [rater for name, rater in raters.items() if row.rater in (None, name)]
             missing, done = self._missing(row, mine, accounts)

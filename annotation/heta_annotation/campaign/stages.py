@@ -66,7 +66,10 @@ class Stages:
             standing = self.ledger.standings.of(self.arm, rater.pseudonym)
         if standing.passed:
             return ""
-        return f"practice score {standing.practice_score:.2f}, pass mark {self.planned.settings.pass_mark:g}"
+        return (
+            f"practice score {standing.practice_score:.2f}, pass mark {self.planned.settings.pass_mark:g}; "
+            f"to let in: `heta campaign admit {rater.pseudonym}`"
+        )
 
     def _practised(self, rater: Rater) -> dict[str, TokenLabels]:
         """The rater's answers to practice items, by item id."""

@@ -12,6 +12,7 @@ from heta_annotation.campaign.client import CampaignClient, queue_connection, re
 from heta_annotation.campaign.ledger import CampaignChanged, Ledger, Rater, open_existing
 from heta_annotation.campaign.pull import labels_digest
 from heta_annotation.campaign.queues import Asked, Group, Phase
+from heta_annotation.errors import NotFound
 from heta_annotation.studio.accounts import known_accounts
 from heta_annotation.studio.connection import Connection
 from heta_data.jsonl import read_records, write_records
@@ -115,12 +116,15 @@ def _erase_on_server(
     erased = 0
     for queue, number in projects:
         client = CampaignClient(queue_connection(queue, connection, accounts))
-        mine = [
-            int(annotation["id"])
-            for task in client.export(number)
-            for annotation in task.get("annotations") or ()
-            if annotation["completed_by"] == rater.account
-        ]
+        try:
+            mine = [
+                int(annotation["id"])
+                for task in client.export(number)
+                for annotation in task.get("annotations") or ()
+                if annotation["completed_by"] == rater.account
+            ]
+        except NotFound:
+            continue  # a run that was interrupted has removed that project
         erased += len(mine)
         if queue.count("/"):
             client.delete_project(number)

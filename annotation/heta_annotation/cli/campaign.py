@@ -10,6 +10,7 @@ import click
 
 from heta_annotation.cli.decisions import adjudicate, gold, review
 from heta_annotation.cli.importing import import_command
+from heta_annotation.cli.letting_in import let_in
 from heta_annotation.cli.opinions import ask, opinions
 from heta_annotation.cli.raters import admit, extend, withdraw
 from heta_annotation.cli.servers import accounts_option, bar, connect, pushed_arms, take_given_accounts
@@ -59,20 +60,30 @@ def plan(ctx: click.Context, folder: Path, as_json: bool) -> None:
 )
 @accounts_option
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; ask the servers, write nothing.")
+@click.option(
+    "--watch",
+    type=click.FloatRange(1, 3600),
+    metavar="SECONDS",
+    help="Push again and again, and let in whoever has agreed and practised, until nobody waits.",
+)
 @json_option
-def push(folder: Path, batch: int, accounts: Path | None, dry_run: bool, as_json: bool) -> None:
+def push(folder: Path, batch: int, accounts: Path | None, dry_run: bool, watch: float | None, as_json: bool) -> None:
     """Send the campaign to its servers. Doing it again changes nothing; after an accident it goes on.
 
     \b
     Example: heta studio start blind assisted -C my-benchmark
-             heta campaign push -C my-benchmark
+             heta campaign push -C my-benchmark --watch 30
     """
+    from functools import partial
+
     from heta_annotation.campaign.plan import plan as make_plan
     from heta_annotation.campaign.push import preview
     from heta_annotation.campaign.push import push as send
     from heta_annotation.campaign.queue_push import PushOptions
     from heta_data.workspace import Workspace
 
+    if watch is not None and (dry_run or as_json):
+        raise click.UsageError("--watch goes neither with --dry-run nor with --json: call it again yourself")
     workspace = Workspace(folder)
     planned = make_plan(workspace)
     planned.check()
@@ -87,8 +98,9 @@ def push(folder: Path, batch: int, accounts: Path | None, dry_run: bool, as_json
             click.echo(f"{name}: {number} tasks to send to {connections[name].url}")
         return
     take_given_accounts(workspace, next(iter(connections.values())), accounts)
+    once = partial(send, workspace, connections, planned=planned, options=PushOptions(batch=batch))
     with bar("push") as progress:
-        pushed = send(workspace, connections, planned=planned, options=PushOptions(batch=batch), progress=progress)
+        pushed = once(progress=progress)
     if as_json:
         click.echo(json.dumps([asdict(arm) for arm in pushed], indent=2))
         return
@@ -96,13 +108,15 @@ def push(folder: Path, batch: int, accounts: Path | None, dry_run: bool, as_json
         click.echo(
             f"{arm.arm}: {arm.sent} tasks sent, {arm.present} there before, {arm.predictions} predictions; "
             f"read back and equal ({arm.digest})\n"
-            f"  {len(arm.projects)} {'projects' if len(arm.projects) > 1 else 'project'} on {arm.url}\n"
+            f"  {len(arm.projects)} {'project' if len(arm.projects) == 1 else 'projects'} to label in on {arm.url}\n"
             f"  log-ins of {arm.raters} raters: {arm.logins} (keep it to yourself, hand out one line each)"
         )
         for rater, reason in arm.waiting.items():
             click.echo(f"  {rater} waits: {reason}")
-    if any(arm.waiting for arm in pushed):
-        click.echo("Push again later: it lets in whoever is ready by then.")
+    if watch is not None:
+        let_in(once, pushed, watch)
+    elif any(arm.waiting for arm in pushed):
+        click.echo("Push again later: it lets in whoever is ready by then; --watch 30 does so by itself.")
     click.echo(f"Next: raters open label_here of their line and log in; heta campaign status{folder_flag(folder)}")
 
 
@@ -133,6 +147,12 @@ def pull(folder: Path, as_json: bool) -> None:
                 click.echo(
                     f"  {len(numbers)} {what}: annotation {_list(numbers)}; campaign.sqlite keeps them", err=True
                 )
+        if arm.taken_back:
+            click.echo(
+                f"  {len(arm.taken_back)} by raters who have withdrawn are not taken: annotation "
+                f"{_list(arm.taken_back)}; `heta campaign withdraw` erases them on the server",
+                err=True,
+            )
         if arm.pages:
             click.echo(
                 f"  the labelling page of project {_list(arm.pages)} was changed in Label Studio: look at the answers "
@@ -189,7 +209,13 @@ def _say_plan(planned: "Plan") -> None:
     click.echo(f"campaign   {settings.name} ({planned.campaign_hash})")
     click.echo(f"items      {len(planned.items)}{drawn}, {planned.units} {planned.settings.unit}s to mark")
     if planned.gold:
-        click.echo(f"gold       {len(planned.gold)} of them have known labels and are hidden among the others")
+        have = "has known labels and is" if len(planned.gold) == 1 else "have known labels and are"
+        click.echo(f"gold       {len(planned.gold)} of them {have} hidden among the others")
+    if planned.consent is not None or planned.practice:
+        agree = [f"agree to {settings.consent}"] if planned.consent is not None else []
+        practise = [f"practise on {len(planned.practice)} gold items (pass mark {settings.pass_mark:g})"]
+        first = ", then ".join(agree + (practise if planned.practice else []))
+        click.echo(f"first      raters {first}; after each step push again to let in who is ready")
     click.echo(f"guideline  {planned.guideline.name} ({planned.guideline.hash})")
     for arm in planned.arms:
         click.echo(f"arm        {arm.arm}: {len(arm.raters)} {settings.kind} raters ({', '.join(arm.raters)})")

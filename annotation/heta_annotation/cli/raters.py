@@ -54,7 +54,10 @@ def extend(folder: Path, arm: str, items: str, by: int, new: str, dry_run: bool,
     if as_json:
         click.echo(json.dumps(asdict(found), indent=2))
         return
-    click.echo(f"{len(found.items)} {items} items of arm {arm}{' would get' if dry_run else ' get'} more answers")
+    if found.given or not found.nobody:
+        click.echo(f"{len(found.items)} {items} items of arm {arm}{' would get' if dry_run else ' get'} more answers")
+    else:
+        click.echo(f"no answers to add: {len(found.items)} {items} items of arm {arm} need more")
     for rater, count in found.given.items():
         click.echo(f"  {rater}: {count} more")
     if found.nobody:
@@ -110,6 +113,10 @@ def withdraw(folder: Path, rater: str, yes: bool, as_json: bool) -> None:
         f"erased on the server, {gone.labels} lines of {workspace.labels}, {gone.quarantined} of "
         f"{workspace.quarantine}, {gone.opinions} of {workspace.opinions}"
     )
+    if workspace.campaign_gold.exists():
+        click.echo(
+            f"{workspace.campaign_gold}: was written before; write it anew: heta campaign gold{folder_flag(folder)}"
+        )
     if not gone.was_asked:
         click.echo(
             f"Items that lack answers now: heta campaign extend{folder_flag(folder)} --arm {gone.arm} --items short"

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from heta_annotation.campaign.progress import ArmStatus, RaterStatus
     from heta_data.workspace import Workspace
 
+_NO_AGREEMENT = {
+    "no_pairs": "no item has two answers",
+    "no_variation": "everybody marked the same on every word, or nothing",
+}
+
 
 @click.command()
 @folder_option
@@ -99,6 +104,9 @@ def _screen(arms: "list[ArmStatus]", workspace: "Workspace") -> "Group":
         parts.append(Text(f"{arm.arm}: {arm.url if arm.server == 'up' else down}", style="bold"))
         parts += [Text(f"  {line}") for line in _arm_lines(arm)]
         parts.append(_raters(arm.raters))
+        if any(rater.stage in ("consent", "practice") for rater in arm.raters):
+            again = f"`heta campaign push --watch 30{folder_flag(workspace.root)}`"
+            parts.append(Text(f"  a push lets in whoever has agreed and practised since the last one: {again}"))
         for rater in arm.raters:
             pause = "; pause until somebody has looked" if rater.pause else ""
             parts += [Text(f"  {rater.rater}: {flag.text}{pause}", style="yellow") for flag in rater.flags]
@@ -115,7 +123,7 @@ def _arm_lines(arm: "ArmStatus") -> list[str]:
         lines.append(f"{arm.revised} answers revised after the attribution was shown")
     found = arm.agreement
     if found.alpha is None:
-        lines.append(f"agreement: none yet ({found.reason})")
+        lines.append(f"agreement: none yet ({_NO_AGREEMENT.get(found.reason or '', found.reason)})")
     else:
         interval = "" if found.low is None or found.high is None else f" [{found.low:.2f}, {found.high:.2f}]"
         lines.append(f"agreement: alpha {found.alpha:.2f}{interval} on {found.items} items with two answers or more")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from heta.words import SEGMENTATION
-from heta_annotation.campaign.answers import QuarantinedAnnotation
+from heta_annotation.campaign.answers import QuarantinedAnnotation, working_time
 from heta_annotation.importing.export import Task, is_number
 from heta_annotation.importing.matching import Match
 from heta_annotation.importing.own_campaign import OwnCampaign, OwnTask
@@ -176,8 +176,6 @@ class AnnotationReader:
 
     def _labels(self, task: Task, match: Match, rater: str, marks: Marks, plain: Mapping[str, Any]) -> TokenLabels:
         item, units = match.item, match.units
-        seconds = plain["lead_time"]
-        timed = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < 1e9
         return TokenLabels(
             item_id=item.id,
             task_uid=self.identity.uid(item.id),
@@ -190,7 +188,7 @@ class AnnotationReader:
             labels=tuple(1 if index in marks.units else 0 for index in range(len(units))),
             cannot_tell=marks.cannot_tell,
             skipped=bool(plain["was_cancelled"]),
-            seconds=float(seconds) if timed else None,
+            seconds=working_time(plain["lead_time"]),
             campaign_hash=self.campaign_hash,
             isolation="trust",
             origin=LabelOrigin(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from heta_annotation.campaign.answers import working_time
 from heta_annotation.campaign.ledger import Pushed, Rater
 from heta_annotation.campaign.queues import Asked
 from heta_annotation.opinions.pages import ANSWER, CANNOT_TELL, CHOICES, PREFERENCE, UNSURE
@@ -117,7 +118,6 @@ class Reader:
     def _opinion(
         self, task: Mapping[str, Any], annotation: Mapping[str, Any], question: Question, given: Given, item: Item
     ) -> Opinion:
-        seconds = annotation["lead_time"]
         answered: dict[str, Any] = {"choice": given.choices[0]} if self.asked == "prefer" else _scored(given, item)
         return Opinion(
             item_id=question.item_id,
@@ -128,7 +128,7 @@ class Reader:
             shown=question.shown,
             k=question.k,
             **answered,
-            seconds=float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else None,
+            seconds=working_time(annotation["lead_time"]),
             campaign_hash=question.ask_hash,
             consent_version=self.consent,
             isolation=question.isolation,

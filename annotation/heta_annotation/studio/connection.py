@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from heta.errors import ConfigError, HetaError
-from heta_annotation.errors import AuthError, LabelStudioError, NotFound, ServerUnavailable
+from heta_annotation.errors import AuthError, LabelStudioError, NotFound, ServerFailed, ServerUnavailable
 from heta_data.records import Isolation
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def api_errors(connection: Connection, doing: str) -> Iterator[None]:
     Raises:
         AuthError: the token is refused. NotFound: status 404. ServerUnavailable: no answer, none in time, or a page of
         something else.
-        LabelStudioError: any other status.
+        ServerFailed: status 500 or above. LabelStudioError: any other status.
     """
     import httpx
     from label_studio_sdk.core.api_error import ApiError
@@ -92,7 +92,8 @@ def api_errors(connection: Connection, doing: str) -> Iterator[None]:
             ) from None
         if error.status_code == 404:
             raise NotFound(f"{place} has no such thing at {doing}: {reason(error.body)}") from None
-        raise LabelStudioError(f"{place}: {doing} failed, status {error.status_code}: {reason(error.body)}") from None
+        kind = ServerFailed if (error.status_code or 0) >= 500 else LabelStudioError
+        raise kind(f"{place}: {doing} failed, status {error.status_code}: {reason(error.body)}") from None
     except httpx.TimeoutException as error:
         raise ServerUnavailable(f"{place} gave no answer in time at {doing} ({type(error).__name__})") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -5,11 +5,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from heta_data.release.build import Build, build_release
     from heta_data.release.check import Check, check_release
+    from heta_data.release.difference import Difference, compare_releases
     from heta_data.release.manifest import Manifest
 
-__all__ = ["Build", "Check", "Manifest", "build_release", "check_release"]
+__all__ = ["Build", "Check", "Difference", "Manifest", "build_release", "check_release", "compare_releases"]
 
-_HOME = {"Build": "build", "build_release": "build", "Check": "check", "check_release": "check", "Manifest": "manifest"}
+_HOME = {
+    "Build": "build",
+    "build_release": "build",
+    "Check": "check",
+    "check_release": "check",
+    "Difference": "difference",
+    "compare_releases": "difference",
+    "Manifest": "manifest",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -1,17 +1,21 @@
 """README.md of a release: a Hugging Face dataset card, one configuration per table, filled from the rows."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from heta_data.records import MetricResult, TokenLabels
-from heta_data.release.licences import Licence
-from heta_data.release.manifest import ReleaseSettings, summarise
+from heta_data.release.facts import Facts
+from heta_data.release.manifest import Manifest
 from heta_data.release.tables import TABLES, Tables
 
 BANNER = "SIMULATED: labels in this release come from scripts, not from people."
+SUMMARY = (
+    "How much does each word of a prompt matter for what a language model generates next? Each item is a prompt with a "
+    "continuation; raters marked the words that a reader needs to see to know the answer, and attribution methods gave "
+    "scores to the tokens or words of the prompt."
+)
 SPLIT = "full"
 """Name of the one split of every table for the `datasets` library; an item's own split is a column."""
 ABOUT = {
@@ -28,15 +32,9 @@ _HUB = {
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
-def render_card(
-    tables: Tables,
-    *,
-    version: str,
-    settings: ReleaseSettings,
-    licences: Sequence[Licence],
-    agreement: Iterable[MetricResult],
-) -> str:
-    """The card's text; the same rows and settings give the same text."""
+def render_card(tables: Tables, manifest: Manifest) -> str:
+    """The card's text; the same rows and manifest give the same text. The manifest's `files` are not looked at."""
+    licences, facts = manifest.licences, tables.facts
     environment = Environment(
         loader=PackageLoader("heta_data.release"),
         undefined=StrictUndefined,
@@ -49,55 +47,45 @@ def render_card(
     rows = len(tables.items)
     texts = Counter(right.licence for item in tables.items for right in item.rights)
     return environment.get_template("card.md.j2").render(
-        title=settings.title,
-        version=version,
+        title=manifest.title,
+        version=manifest.version,
+        canary=manifest.canary,
+        summary=SUMMARY,
         banner=BANNER,
         split=SPLIT,
         hub_licence=hub,
         size=next((name for limit, name in _SIZES if rows < limit), "n>1M"),
         languages=sorted({item.language for item in tables.items}),
         tables=[{"name": table.name, "stem": table.stem, "about": ABOUT[table.name]} for table in TABLES],
-        kinds_sentence=kinds_sentence(tables.labels),
+        kinds_sentence=kinds_sentence(facts),
         item_groups=_count((item.source, item.language, item.split) for item in tables.items),
-        label_groups=_label_groups(tables.labels),
-        labelled=len({labels.item_id for labels in tables.labels}),
-        gold_methods=sorted({gold.method for gold in tables.gold}),
-        gold_arms=sorted({arm for gold in tables.gold for arm in gold.arms}),
-        gold_kinds=sorted({kind for gold in tables.gold for kind in gold.kinds}),
-        attribution_groups=_count(
-            (row.method, row.model, row.model_revision, row.config_hash) for row in tables.attributions
-        ),
-        agreement=list(agreement),
-        licence=settings.licence,
+        label_groups=label_groups(facts),
+        labelled=len(facts.labelled),
+        gold_methods=sorted(facts.gold_methods),
+        gold_arms=sorted(facts.gold_arms),
+        gold_kinds=sorted(facts.gold_kinds),
+        attribution_groups=sorted(facts.attributions.items()),
+        agreement=manifest.agreement,
+        licence=manifest.licence,
         licences=[{"licence": licence, "texts": texts[licence.id]} for licence in licences],
-        **summarise(tables),
+        simulated=manifest.simulated,
+        counts=manifest.counts,
     )
 
 
-def kinds_sentence(labels: Sequence[TokenLabels]) -> str:
+def kinds_sentence(facts: Facts) -> str:
     """Who the raters are, in one sentence."""
-    raters: dict[str, set[str]] = defaultdict(set)
-    for entry in labels:
-        raters[entry.kind].add(entry.rater)
+    numbers = Counter(kind for kind, _ in facts.raters)
     names = {"human": "people", "judge": "language-model judges", "simulated": "scripts (simulated raters)"}
-    parts = [f"{len(raters[kind])} {name}" for kind, name in names.items() if kind in raters]
+    parts = [f"{numbers[kind]} {name}" for kind, name in names.items() if numbers[kind]]
     return f"The raters are {' and '.join(parts)}." if parts else "There are no raters."
 
 
-def _label_groups(labels: Sequence[TokenLabels]) -> list[dict[str, Any]]:
-    groups: dict[tuple[str, str], list[TokenLabels]] = defaultdict(list)
-    for entry in labels:
-        groups[(entry.kind, entry.arm)].append(entry)
+def label_groups(facts: Facts) -> list[dict[str, Any]]:
+    """Raters and answers of each kind and arm."""
     return [
-        {
-            "kind": kind,
-            "arm": arm,
-            "raters": len({entry.rater for entry in rows}),
-            "answers": sum(entry.answered for entry in rows),
-            "cannot_tell": sum(entry.cannot_tell for entry in rows),
-            "skipped": sum(entry.skipped for entry in rows),
-        }
-        for (kind, arm), rows in sorted(groups.items())
+        {"kind": kind, "arm": arm, "raters": len(facts.group_raters[kind, arm]), **counts}
+        for (kind, arm), counts in sorted(facts.groups.items())
     ]
 
 

@@ -2,21 +2,26 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from heta_data.errors import RecordError
 from heta_data.jsonl import parse_line
 from heta_data.release.card import BANNER
+from heta_data.release.croissant import CROISSANT, croissant_problems
+from heta_data.release.difference import numbers
+from heta_data.release.documents import CANARY, CITATION, render_documents, same_toolkit
 from heta_data.release.manifest import (
     CARD,
     CHECKSUMS,
     MANIFEST,
     Manifest,
+    canary_of,
     describe_origin,
     licence_ids,
     render_checksums,
     render_manifest,
     sha256,
+    sha256_of,
     summarise,
 )
 from heta_data.release.problems import find_problems
@@ -36,7 +41,7 @@ def check_release(path: Path) -> Check:
     if not path.is_dir():
         return Check(None, (f"{path}: no such folder",))
     digests = {
-        file.relative_to(path).as_posix(): sha256(file.read_bytes())
+        file.relative_to(path).as_posix(): sha256_of(file)
         for file in sorted(path.rglob("*"))
         if file.is_file() and not file.is_symlink()
     }
@@ -63,10 +68,14 @@ def check_release(path: Path) -> Check:
         problems += _check_parquet(path, table, tables)
     known = {licence.id for licence in manifest.licences} if manifest else {right for right in licence_ids(tables, "")}
     problems += find_problems(tables, known)
-    if manifest is not None and not unreadable:
-        problems += _check_summary(manifest, tables)
+    if manifest is not None and not unreadable and all(f"{table.stem}.parquet" in digests for table in TABLES):
+        counted = summarise(tables)
+        problems += _check_summary(manifest, tables, counted)
         problems += _check_notices(manifest, tables, digests)
-        problems += _check_card(path, manifest)
+        # What follows from the rows is taken from them: a manifest that is not true is told elsewhere.
+        provenance = {**manifest.provenance, **describe_origin(tables)}
+        true = manifest.model_copy(update={**counted, "provenance": provenance})
+        problems += _check_documents(path, true, tables, digests)
     return Check(manifest, tuple(problems))
 
 
@@ -117,32 +126,17 @@ def _check_checksums(path: Path, digests: Mapping[str, str]) -> list[str]:
 
 
 def _check_parquet(path: Path, table: Table, tables: Tables) -> list[str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from heta_data.release.parquet import to_table
+    from heta_data.release.parquet import parquet_problem, schema_of
 
     name = f"{table.stem}.parquet"
-    try:
-        # Without Arrow's threads: one that frees memory of Python's while the interpreter ends aborts the process
-        # (apache/arrow#34314).
-        source = pa.BufferReader((path / name).read_bytes())
-        found = pq.ParquetFile(source, pre_buffer=False).read(use_threads=False)
-    except OSError as error:  # pyarrow's own errors of a broken file are OSErrors too
-        return [f"{name}: cannot be read: {str(error).splitlines()[0]}"]
-    except (pa.ArrowException, ValueError) as error:  # a ValueError: names that are no UTF-8
-        return [f"{name}: cannot be read: {str(error).splitlines()[0]}"]
-    expected = to_table(tables.rows(table), table.record_type)
-    if found.num_rows != expected.num_rows:
-        return [f"{name}: {found.num_rows} rows, {table.stem}.jsonl has {expected.num_rows}"]
-    if not found.equals(expected):
-        return [f"{name}: does not say the same as {table.stem}.jsonl"]
-    return []
+    schema = schema_of(table.record_type, tables.facts.unused[table.name])
+    problem = parquet_problem(path / name, tables.rows(table), table.record_type, schema, f"{table.stem}.jsonl")
+    return [f"{name}: {problem}"] if problem else []
 
 
-def _check_summary(manifest: Manifest, tables: Tables) -> list[str]:
+def _check_summary(manifest: Manifest, tables: Tables, counted: Mapping[str, Any]) -> list[str]:
     problems = []
-    for name, value in summarise(tables).items():
+    for name, value in counted.items():
         said = getattr(manifest, name)
         if said != value:
             problems.append(f"{MANIFEST} > {name}: says {said!r}, the rows give {value!r}")
@@ -159,7 +153,7 @@ def _check_summary(manifest: Manifest, tables: Tables) -> list[str]:
         rows = tables.rows(table)
         if not rows:
             problems.append(f"{table.name}: the table is empty")
-        if list(rows) != sorted(rows, key=table.order):
+        if table.name in tables.facts.unordered:
             problems.append(f"{table.name}: the rows are not in order")
     return problems
 
@@ -174,13 +168,45 @@ def _check_notices(manifest: Manifest, tables: Tables, digests: Mapping[str, str
     return problems
 
 
-def _check_card(path: Path, manifest: Manifest) -> list[str]:
+def _check_documents(path: Path, manifest: Manifest, tables: Tables, digests: Mapping[str, str]) -> list[str]:
+    """Card, description and the like must say what the rows say: where this toolkit wrote them, byte by byte."""
+    texts = {name: _read_text(path / name) for name in (CARD, CANARY, CITATION, CROISSANT)}
+    problems = [f"{name}: is missing or no UTF-8 text" for name, text in texts.items() if text is None]
+    said = {name: text or "" for name, text in texts.items()}
+    if manifest.simulated != (BANNER in said[CARD]) and texts[CARD] is not None:
+        problems.append(
+            f"{CARD}: labels are simulated and the card does not say so"
+            if manifest.simulated
+            else f"{CARD}: the card says that labels are simulated, and none is"
+        )
+    versions = [entry.version for entry in manifest.history]
+    if versions[-1:] != [manifest.version] or sorted(set(versions), key=numbers) != versions:
+        problems.append(f"{MANIFEST} > history: is not the versions up to {manifest.version}, each once, in order")
+    if manifest.canary != canary_of(manifest.name):
+        problems.append(f"{MANIFEST} > canary: is not the one of {manifest.name or 'a release without a name'}")
+    problems += [
+        f"{name}: does not hold {what} {value}"
+        for name, what, value in (
+            (CANARY, "the canary", manifest.canary),
+            (CARD, "the canary", manifest.canary),
+            (CROISSANT, "the canary", manifest.canary),
+            (CITATION, "the version", f'version: "{manifest.version}"'),
+        )
+        if texts[name] is not None and value not in said[name]
+    ]
+    problems += croissant_problems(said[CROISSANT], manifest, digests) if texts[CROISSANT] is not None else []
+    if not same_toolkit(manifest):
+        return problems
+    for name, content in render_documents(tables, manifest, digests).items():
+        if name in digests and sha256(content) != digests[name]:
+            problems.append(f"{name}: is not what this toolkit writes for these rows and this manifest")
+        elif name not in digests:
+            problems.append(f"{name}: the file is missing")
+    return problems
+
+
+def _read_text(path: Path) -> str | None:
     try:
-        card = (path / CARD).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        return [f"{CARD}: cannot be read: {error}"]
-    if manifest.simulated and BANNER not in card:
-        return [f"{CARD}: labels are simulated and the card does not say so"]
-    if not manifest.simulated and BANNER in card:
-        return [f"{CARD}: the card says that labels are simulated, and none is"]
-    return []
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -6,7 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Annotated, Any, Literal
+from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
@@ -33,6 +35,10 @@ class ReleaseSettings(BaseModel):
     """Of labels, gold labels and attributions; each text of an item keeps its own."""
     licences: dict[str, str] = Field(default_factory=dict)
     """Identifier -> address of licences that the toolkit does not know."""
+    creators: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Who is to be cited."""
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
+    """Day of publication; it is never taken from the clock, so that a build can be repeated."""
 
 
 class FileEntry(Part):
@@ -42,6 +48,15 @@ class FileEntry(Part):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     bytes: NonNegativeInt
     rows: NonNegativeInt | None = None
+
+
+class VersionEntry(Part):
+    """One version in the history of a release."""
+
+    version: Annotated[str, Field(pattern=f"^{VERSION.pattern}$")]
+    date: str | None
+    changes: tuple[str, ...]
+    """What changed since the version before, a phrase each; empty for the first one."""
 
 
 class Manifest(Record):
@@ -65,59 +80,56 @@ class Manifest(Record):
     """What raters agree on, as `heta evaluate run` found it; empty where it was not run."""
     provenance: PlainJson
     files: tuple[FileEntry, ...]
+    creators: tuple[str, ...]
+    date: str | None
+    canary: str
+    """By which text of this benchmark is found in training data: the same in all its versions."""
+    history: tuple[VersionEntry, ...]
+    """This version and those before it, oldest first."""
 
 
 def summarise(tables: Tables) -> dict[str, Any]:
     """The manifest's fields that follow from the rows alone."""
-    raters = {(labels.kind, labels.rater) for labels in tables.labels}
-    kinds = {kind for kind, _ in raters} | {kind for gold in tables.gold for kind in gold.kinds}
+    facts = tables.facts
+    kinds = {kind for kind, _ in facts.raters} | facts.gold_kinds
     return {
-        "content_fingerprint": content_hash(
-            {table.name: sorted(row.fingerprint() for row in tables.rows(table)) for table in TABLES}
-        ),
+        "content_fingerprint": content_hash({table.name: facts.fingerprints[table.name] for table in TABLES}),
         "simulated": "simulated" in kinds,
         "counts": {table.name: len(tables.rows(table)) for table in TABLES},
-        "raters": dict(sorted(Counter(kind for kind, _ in raters).items())),
+        "raters": dict(sorted(Counter(kind for kind, _ in facts.raters).items())),
     }
 
 
 def describe_origin(tables: Tables) -> dict[str, Any]:
     """How the rows came about, as far as they say it themselves: campaigns, models, methods, libraries."""
-    attributions = tables.attributions
-    methods = {(row.method, row.config_hash): row.config for row in attributions}
+    facts = tables.facts
     return {
-        "campaigns": sorted({labels.campaign_hash for labels in tables.labels}),
-        "isolation": sorted({labels.isolation for labels in tables.labels}),
-        "consent_versions": sorted({labels.consent_version for labels in tables.labels if labels.consent_version}),
-        "segmentations": sorted(
-            {row.segmentation for row in tables.labels} | {row.segmentation for row in tables.gold}
-        ),
-        "gold_methods": sorted({gold.method for gold in tables.gold}),
+        "campaigns": sorted(facts.campaigns),
+        "isolation": sorted(facts.isolation),
+        "consent_versions": sorted(facts.consent_versions),
+        "segmentations": sorted(facts.segmentations),
+        "gold_methods": sorted(facts.gold_methods),
         "models": [
             {"name": name, "revision": revision, "tokenizer": tokenizer}
-            for name, revision, tokenizer in sorted(
-                {(row.model, row.model_revision, row.tokenizer) for row in attributions if row.model != "none"}
-            )
+            for name, revision, tokenizer in sorted(facts.models)
         ],
         "methods": [
-            {"method": method, "config_hash": config_hash, "config": methods[(method, config_hash)]}
-            for method, config_hash in sorted(methods)
+            {"method": method, "config_hash": config_hash, "config": facts.methods[(method, config_hash)]}
+            for method, config_hash in sorted(facts.methods)
         ],
-        "libraries": [dict(pairs) for pairs in sorted({tuple(sorted(row.versions.items())) for row in attributions})],
+        "libraries": [dict(pairs) for pairs in sorted(facts.libraries)],
     }
 
 
 def make_manifest(
     tables: Tables,
-    files: Mapping[str, bytes],
     *,
     version: str,
     settings: ReleaseSettings,
     licences: Sequence[Licence],
     agreement: Iterable[MetricResult],
 ) -> Manifest:
-    """The manifest of a bundle whose other files are `files` (path -> content)."""
-    rows = {f"{table.stem}.{ending}": len(tables.rows(table)) for table in TABLES for ending in ("jsonl", "parquet")}
+    """The manifest of a bundle, without its files; see `with_files`."""
     built = {name: installed_version(name) for name in ("heta-bench", "pyarrow")}
     return Manifest(
         name=settings.name,
@@ -128,11 +140,27 @@ def make_manifest(
         licences=tuple(licences),
         agreement=tuple(agreement),
         provenance={"built_with": built, **describe_origin(tables)},
-        files=tuple(
-            FileEntry(path=path, sha256=sha256(content), bytes=len(content), rows=rows.get(path))
-            for path, content in sorted(files.items())
-        ),
+        files=(),
+        creators=settings.creators,
+        date=settings.date,
+        canary=canary_of(settings.name),
+        history=(VersionEntry(version=version, date=settings.date, changes=()),),
     )
+
+
+def with_files(manifest: Manifest, tables: Tables, files: Mapping[str, tuple[str, int]]) -> Manifest:
+    """The manifest with an entry for each of the bundle's other files: path -> sha256 and bytes."""
+    rows = {f"{table.stem}.{ending}": len(tables.rows(table)) for table in TABLES for ending in ("jsonl", "parquet")}
+    entries = tuple(
+        FileEntry(path=path, sha256=digest, bytes=size, rows=rows.get(path))
+        for path, (digest, size) in sorted(files.items())
+    )
+    return manifest.model_copy(update={"files": entries})
+
+
+def canary_of(name: str | None) -> str:
+    """The identifier of a benchmark that stands in all its versions, from its name."""
+    return str(uuid5(NAMESPACE_URL, f"heta-bench/{name or 'release'}"))
 
 
 def licence_ids(tables: Tables, labels_licence: str) -> list[str]:
@@ -149,6 +177,12 @@ def render_manifest(manifest: Manifest) -> bytes:
 def render_checksums(checksums: Mapping[str, str]) -> bytes:
     """Path -> sha256 in the form that `sha256sum --check` reads."""
     return "".join(f"{digest}  {path}\n" for path, digest in sorted(checksums.items())).encode("utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, which is not held in memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sha256(content: bytes) -> str:

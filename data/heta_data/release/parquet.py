@@ -5,9 +5,9 @@ Nested records become structs and tuples become lists. An object with free keys 
 its values are lists (the components of an attribution) it becomes a list of `{name, values}`, otherwise JSON text.
 """
 
-import io
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import pyarrow as pa
@@ -15,6 +15,9 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from heta_data.records import Record, canonical_json
+
+ROWS_A_GROUP = 1000
+"""Rows that are held at once."""
 
 
 class _Column(NamedTuple):
@@ -24,19 +27,73 @@ class _Column(NamedTuple):
     """From the record's JSON value to the cell; never called with None."""
 
 
-def to_table(records: Sequence[Record], record_type: type[Record]) -> Any:
-    """The records as a `pyarrow.Table` with one row each."""
+def to_table(records: Sequence[Record], record_type: type[Record], schema: Any = None) -> Any:
+    """The records as a `pyarrow.Table` with one row each; `schema` is theirs unless they are part of a larger table."""
     column = _struct(record_type)
     rows = [column.convert(record.model_dump(mode="json")) for record in records]
-    unused = {name for name in record_type.later_fields if all(row[name] is None for row in rows)}
-    return pa.Table.from_pylist(rows, schema=pa.schema([field for field in column.type if field.name not in unused]))
+    if schema is None:
+        unused = {name for name in record_type.later_fields if all(row[name] is None for row in rows)}
+        schema = schema_of(record_type, unused)
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
-def to_parquet(records: Sequence[Record], record_type: type[Record]) -> bytes:
-    """The records as a Parquet file; the same records give the same bytes under one version of pyarrow."""
-    out = io.BytesIO()
-    pq.write_table(to_table(records, record_type), out, compression="zstd")
-    return out.getvalue()
+def schema_of(record_type: type[Record], unused: Collection[str]) -> Any:
+    """The `pyarrow.Schema` of a table; `unused` are later fields that none of its records has."""
+    return pa.schema([field for field in _struct(record_type).type if field.name not in unused])
+
+
+class ParquetFile:
+    """A Parquet file in the making, a group of rows at a time. Use as a context manager; `add` every record in turn.
+
+    The same records give the same bytes under one version of pyarrow.
+    """
+
+    def __init__(self, path: Path, record_type: type[Record], schema: Any) -> None:
+        self.record_type, self.schema = record_type, schema
+        self._file = pq.ParquetWriter(path, schema, compression="zstd")
+        self._waiting: list[Record] = []
+
+    def add(self, record: Record) -> None:
+        """The next row."""
+        self._waiting.append(record)
+        if len(self._waiting) >= ROWS_A_GROUP:
+            self._write()
+
+    def _write(self) -> None:
+        self._file.write_table(to_table(self._waiting, self.record_type, self.schema))
+        self._waiting = []
+
+    def __enter__(self) -> "ParquetFile":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and self._waiting:
+            self._write()
+        self._file.close()
+
+
+def parquet_problem(
+    path: Path, records: Sequence[Record], record_type: type[Record], schema: Any, beside: str
+) -> str | None:
+    """What a Parquet file says otherwise than `records`, those of the file `beside`; None where it says the same."""
+    try:
+        # Without Arrow's threads: one that frees memory of Python's while the interpreter ends aborts the process
+        # (apache/arrow#34314).
+        with pa.OSFile(str(path), "rb") as source:
+            found = pq.ParquetFile(source, pre_buffer=False)
+            if found.metadata.num_rows != len(records):
+                return f"{found.metadata.num_rows} rows, {beside} has {len(records)}"
+            start = 0
+            for group in range(found.num_row_groups):
+                rows = found.read_row_group(group, use_threads=False)
+                if not rows.equals(to_table(list(records[start : start + rows.num_rows]), record_type, schema)):
+                    return f"does not say the same as {beside}"
+                start += rows.num_rows
+    except OSError as error:  # pyarrow's own errors of a broken file are OSErrors too
+        return f"cannot be read: {str(error).splitlines()[0]}"
+    except (pa.ArrowException, ValueError) as error:  # a ValueError: names that are no UTF-8
+        return f"cannot be read: {str(error).splitlines()[0]}"
+    return None
 
 
 def _struct(model: type[BaseModel]) -> _Column:

@@ -1,15 +1,19 @@
 """The tables of a release: which record type each holds, how rows are read, made fit to publish, and ordered."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from heta_data.attribution_files import attribution_files
-from heta_data.inputs import inputs_fingerprint
-from heta_data.jsonl import collect_records
+from heta_data.inputs import inputs_hash
 from heta_data.records import AttributionRecord, GoldLabels, Item, Record, TokenLabels
+from heta_data.release.facts import Facts, gather
+from heta_data.release.rows import index_rows
 from heta_data.workspace import Workspace
+
+R = TypeVar("R", bound=Record)
 
 
 class Table(NamedTuple):
@@ -43,17 +47,22 @@ TABLES = (
 
 @dataclass
 class Tables:
-    """All rows of a release, sorted."""
+    """All rows of a release, sorted; all but the items are read from their files whenever they are gone through."""
 
-    items: list[Item] = field(default_factory=list)
-    labels: list[TokenLabels] = field(default_factory=list)
-    gold: list[GoldLabels] = field(default_factory=list)
-    attributions: list[AttributionRecord] = field(default_factory=list)
+    items: Sequence[Item] = ()
+    labels: Sequence[TokenLabels] = ()
+    gold: Sequence[GoldLabels] = ()
+    attributions: Sequence[AttributionRecord] = ()
 
     def rows(self, table: Table) -> Sequence[Record]:
         """The rows of one table."""
         rows: Sequence[Record] = getattr(self, table.name)
         return rows
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What is said of the rows as a whole; gathered once."""
+        return gather(self)
 
 
 def read_workspace(workspace: Workspace) -> tuple[Tables, list[str], str | None]:
@@ -66,7 +75,7 @@ def read_workspace(workspace: Workspace) -> tuple[Tables, list[str], str | None]
         RecordError: a folder of attributions cannot be read.
     """
     tables, problems = Tables(), []
-    raw: dict[str, list[Any]] = {}
+    prints: dict[str, list[str]] = {table.name: [] for table in TABLES}
     unreadable = False
     sources = {
         "items": [workspace.items],
@@ -75,36 +84,35 @@ def read_workspace(workspace: Workspace) -> tuple[Tables, list[str], str | None]
         "attributions": attribution_files(workspace),
     }
     for table in TABLES:
-        rows: list[Any] = []
-        found: list[str] = []
-        for path in sources[table.name]:
-            if path.exists():
-                read, bad = collect_records(path, table.record_type)
-                rows += read
-                found += bad
-        if not rows and not found:
+        rows, bad = index_rows(
+            [path for path in sources[table.name] if path.exists()],
+            table.record_type,
+            order=table.order,
+            change=publishable,
+            prints=prints[table.name],
+        )
+        if not rows and not bad:
             problems.append(f"{table.name}: the table is missing or empty: {table.remedy}")
-        problems += found
-        if table.name != "gold":
-            raw[table.name] = rows
-            unreadable |= bool(found)
-        setattr(tables, table.name, sorted(map(publishable, rows), key=table.order))
-    return tables, problems, None if unreadable else inputs_fingerprint(**raw)
+        problems += bad
+        unreadable |= bool(bad) and table.name != "gold"
+        setattr(tables, table.name, list(rows) if table.name == "items" else rows)
+    inputs = None if unreadable else inputs_hash(prints["items"], prints["labels"], prints["attributions"])
+    return tables, problems, inputs
 
 
 def read_bundle(root: Path) -> tuple[Tables, list[str]]:
     """The rows of a bundle, and a problem for each line that cannot be read."""
     tables, problems = Tables(), []
     for table in TABLES:
-        rows, bad = collect_records(
-            root / f"{table.stem}.jsonl", table.record_type, remedy="fetch or build the release again"
+        rows, bad = index_rows(
+            [root / f"{table.stem}.jsonl"], table.record_type, remedy="fetch or build the release again"
         )
         problems += [problem.removeprefix(f"{root}/") for problem in bad]
-        setattr(tables, table.name, rows)
+        setattr(tables, table.name, list(rows) if table.name == "items" else rows)
     return tables, problems
 
 
-def publishable(record: Record) -> Record:
+def publishable(record: R) -> R:
     """The record without what could lead to a person.
 
     Of the origin of labels the server's address goes and times are cut to the day; the time a rater took is rounded

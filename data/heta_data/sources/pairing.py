@@ -5,14 +5,12 @@ by a generator's state: the same rows, books and seed give the same pairs everyw
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-
-import snowballstemmer
+from functools import partial
 
 from heta.records import Span
+from heta_data.content_words import LETTERS, content_stems, stem
 from heta_data.sources.gutenberg import Book, Paragraph, clean, prose_paragraphs
 from heta_data.sources.sciq import Row
 
@@ -22,23 +20,6 @@ SPREAD = 1.7
 """How much longer or shorter than the evidence a passage should be at most; apart from what fits."""
 _CANDIDATES = 8
 """Of so many passages that fit, the one nearest to the wanted length is taken."""
-
-# Closed classes of English only. Common lists also hold nouns ("fire", "system") that science questions turn on.
-_FUNCTION_WORDS = frozenset(
-    """
-    a an the this that these those some any each every either neither no all both few many much more most other
-    another such several own same one ones i me my mine myself we us our ours ourselves you your yours yourself he
-    him his himself she her hers herself it its itself they them their theirs themselves who whom whose which what
-    and or but nor so yet if then else because as while when where why how whether although though unless until
-    since of in on at by for with about against between into through during before after above below to from up down
-    out off over under again further along across around toward towards upon within without per via among than too
-    very just only also even still ever never not now here there once am is are was were be been being have has had
-    having do does did doing done can could may might must shall should will would cannot don didn doesn
-    isn aren wasn weren haven hasn hadn couldn wouldn shouldn mustn ain s t re ve ll d m o
-    """.split()  # noqa: SIM905 - a block of words reads better than a list of strings
-)
-_LETTERS = re.compile(r"[^\W\d_]+")
-_STEMMER = snowballstemmer.stemmer("english")
 
 
 @dataclass(frozen=True)
@@ -62,17 +43,6 @@ class Pair:
 
     row: Row
     passage: Passage
-
-
-@cache
-def stem(word: str) -> str:
-    """The Porter 2 stem of a word, whatever its case."""
-    return str(_STEMMER.stemWord(word.casefold()))
-
-
-def content_stems(text: str) -> frozenset[str]:
-    """Stems of the words of `text` that are no function words; a word is a run of letters."""
-    return frozenset(stem(word) for word in _LETTERS.findall(text) if word.casefold() not in _FUNCTION_WORDS)
 
 
 def rank(seed: int, *names: object) -> int:
@@ -179,7 +149,7 @@ def find_passage(row: Row, paragraphs: Iterator[Paragraph], *, share: float = 1.
     found: list[Passage] = []
     for paragraph in paragraphs:
         passage = _fit(paragraph, words, share)
-        if passage and forbidden.isdisjoint(map(stem, _LETTERS.findall(passage.text))):
+        if passage and forbidden.isdisjoint(map(stem, LETTERS.findall(passage.text))):
             found.append(passage)
             if len(found) == _CANDIDATES:
                 break

@@ -10,6 +10,7 @@ import numpy as np
 from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import write_records
 from heta_data.records import Item, MetricResult, TokenLabels
+from heta_data.sealing import seal
 from heta_data.workspace import Workspace
 from heta_evaluation.agreement.coincidence import KRIPPENDORFF_ALPHA, PREVALENCE, coincidences
 from heta_evaluation.agreement.draws import Estimate, crossed_estimates, item_draws, pair_estimates
@@ -32,7 +33,6 @@ from heta_evaluation.metrics.base import AgreementMetric, FloatArray, Grid, Valu
 from heta_evaluation.ratings import Ratings, collect_ratings
 from heta_evaluation.results import EVALUATION, INTERVAL
 from heta_evaluation.runner import read_labelled
-from heta_evaluation.sealing import seal
 from heta_evaluation.settings import EvaluateSettings
 from heta_evaluation.statistics.bootstrap import FEW_RATERS
 

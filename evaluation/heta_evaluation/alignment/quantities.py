@@ -9,6 +9,7 @@ import numpy as np
 from heta_evaluation.alignment.scoring import (
     Form,
     HeldOut,
+    Labelled,
     Scored,
     form,
     held_out,
@@ -71,15 +72,13 @@ class Quantities:
         self.strata = strata(table)
         self.forms = tuple(_forms(self.metrics))
         self.blocks = tuple(self._blocks())
-        self.columns = (
-            *(column for block in self.blocks for column in block.columns),
-            *self._held_out_columns(),
-            *(
-                Column(metric.name, "difference", first, second)
-                for metric in self.compared
-                for first, second in self.pairs
-            ),
-        )
+        own = [*(column for block in self.blocks for column in block.columns), *self._held_out_columns()]
+        differences = [
+            Column(metric.name, "difference", first, second) for metric in self.compared for first, second in self.pairs
+        ]
+        self.own = len(own)
+        """Columns that items contribute to; those behind them are differences of two of these."""
+        self.columns = (*own, *differences)
         self._seen: dict[str, Mapping[str, Scored]] = {}
         self._observed: dict[str, Mapping[str, Grid]] = {}
         self.index: Mapping[Column, int] = {column: number for number, column in enumerate(self.columns)}
@@ -117,20 +116,23 @@ class Quantities:
 
     def score(self, row: Row, weights: FloatArray) -> dict[str, Scored]:
         """Everything that is computed on an item, under each weighting `[P, r]` of its raters."""
-        found = score_forms(row, self.forms, weights)
+        labelled = Labelled(row, weights)
+        found = score_forms(row, self.forms, labelled)
         for view in self.views:
-            seen = score_forms(_subjects_of(view, view.look(row)), viewed(self.metrics), view.weigh(row, weights))
+            look = _subjects_of(view, view.look(row))
+            labels = labelled.rescored(look) if view.scores_only else Labelled(look, view.weigh(row, weights))
+            seen = score_forms(look, viewed(self.metrics), labels)
             found.update({f"{name}/{view.name}": one for name, one in seen.items()})
         return found
 
     def cells(self, item: int, weights: FloatArray) -> Cells:
-        """What an item contributes to every column, under each weighting `[P, r]` of its raters."""
+        """What an item contributes to every column but the differences, under each weighting `[P, r]` of its raters."""
         row = self.table.rows[item]
         scored = self.score(row, weights)
         if row.item.id not in self._observed and (weights[0] == 1).all():
             self._observed[row.item.id] = {metric.name: scored[metric.name].first() for metric in self.metrics}
         found = {name: one.cells() for name, one in scored.items()}
-        values = np.zeros((len(weights), len(self.columns)))
+        values = np.zeros((len(weights), self.own))
         valid = np.zeros(values.shape, dtype=bool)
         end = 0
         for block in self.blocks:
@@ -140,7 +142,7 @@ class Quantities:
                 if block.places is not None:
                     own, there = own[:, block.places], there[:, block.places]
                 values[:, start:end], valid[:, start:end] = own, there
-        for part, ok in (*self._held_out(row, weights), *self._differences(found)):
+        for part, ok in self._held_out(row, weights):
             start, end = end, end + part.shape[1]
             values[:, start:end], valid[:, start:end] = part, ok
         return Cells(values, valid)
@@ -168,15 +170,6 @@ class Quantities:
             self._seen[row.item.id] = self.score(row, np.ones((1, len(row.raters))))
         return self._seen[row.item.id]
 
-    def _differences(self, found: Mapping[str, tuple[FloatArray, BoolArray]]) -> Iterator[tuple[FloatArray, BoolArray]]:
-        if not self.pairs:
-            return
-        first, second = np.asarray(self.pairs).T
-        for metric in self.compared:
-            values, valid = found[metric.name]
-            both = valid[:, first] & valid[:, second]
-            yield np.where(both, values[:, first] - values[:, second], 0.0), both
-
     def bootstrap(self, draws: int, seed: int, progress: Progress | None = None) -> Draws:
         """Every column's mean and its draws, over items and raters crossed."""
 
@@ -186,7 +179,14 @@ class Quantities:
                 progress(item + 1, len(self.table.rows))
             return found
 
-        return crossed_bootstrap(self.table.design(), cells, draws=draws, seed=seed)
+        differences = [
+            (
+                self.index[Column(column.metric, "main", column.subject)],
+                self.index[Column(column.metric, "main", column.other)],
+            )
+            for column in self.columns[self.own :]
+        ]
+        return crossed_bootstrap(self.table.design(), cells, draws=draws, seed=seed, pairs=differences)
 
     def observed(self, row: Row) -> Mapping[str, Grid]:
         """Every metric of one item as labelled, `[1, S + 1]` each."""

@@ -1,6 +1,7 @@
 """Every alignment metric on one item, under many weightings of its raters at once."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -82,38 +83,61 @@ class Scored:
 
 def score_item(row: Row, metrics: Sequence[AlignmentMetric], weights: FloatArray) -> dict[str, Grid]:
     """Each metric against the majority (or share) of the item's raters, `[P, S + 1]`; see `score_forms`."""
-    found = score_forms(row, [form(metric) for metric in metrics], weights)
+    found = score_forms(row, [form(metric) for metric in metrics], Labelled(row, weights))
     return {name: one.full() for name, one in found.items()}
 
 
-def score_forms(row: Row, forms: Sequence[Form], weights: FloatArray) -> dict[str, Scored]:
+class Labelled:
+    """An item's distinct label vectors under many weightings of its raters, as batches to compute forms on.
+
+    Args:
+        row: the item.
+        weights: `[P, r]`, how often each rater counts.
+    """
+
+    def __init__(self, row: Row, weights: FloatArray) -> None:
+        total = weights.sum(axis=1, keepdims=True)
+        votes = weights @ row.labels.astype(float)
+        self.row = row
+        self.share = votes / np.where(total == 0, 1.0, total)
+        self.gold = majority(votes, total) if row.gold is None else np.broadcast_to(row.gold, votes.shape)
+        self.nobody = np.asarray(total[:, 0] == 0)
+        self._batches: dict[str, tuple[Batch, IntArray]] = {}
+
+    def batch(self, need: Literal["", "gold", "share"]) -> tuple[Batch, IntArray]:
+        """The vectors that differ in what is needed `[U, n]`, and which of them each weighting has, `[P]`."""
+        if need not in self._batches:
+            keys = {"": self.gold[:, :0], "gold": self.gold, "share": self.share}[need]
+            first, which = distinct_rows(keys)
+            self._batches[need] = self.row.batch(self.gold[first], self.share[first]), which
+        return self._batches[need]
+
+    def rescored(self, row: Row) -> "Labelled":
+        """The same labels beside other scores of the same units: what depends on labels alone is not made again."""
+        other = copy(self)
+        other.row = row
+        other._batches = {
+            need: (batch.with_scores(row.scores, row.outside), which) for need, (batch, which) in self._batches.items()
+        }
+        return other
+
+
+def score_forms(row: Row, forms: Sequence[Form], labelled: Labelled) -> dict[str, Scored]:
     """Each form against the majority (or share) of the item's raters, or against its fixed gold, by its name.
 
     Args:
         row: the item.
         forms: what to compute.
-        weights: `[P, r]`, how often each rater counts.
+        labelled: its label vectors.
     """
-    total = weights.sum(axis=1, keepdims=True)
-    votes = weights @ row.labels.astype(float)
-    share = votes / np.where(total == 0, 1.0, total)
-    gold = majority(votes, total) if row.gold is None else np.broadcast_to(row.gold, votes.shape)
-    batches: dict[str, tuple[Batch, IntArray]] = {}
-    for need, keys in (("gold", gold), ("share", share)):
-        if any(one.needs == need for one in forms):
-            first, which = distinct_rows(keys)
-            batches[need] = (row.batch(gold[first], share[first]), which)
-    if any(not one.needs for one in forms):
-        batches[""] = (row.batch(gold[:1], share[:1]), np.zeros(len(weights), dtype=np.int64))
-    nobody = np.asarray(total[:, 0] == 0)
     result = {}
     for one in forms:
-        batch, which = batches[one.needs]
+        batch, which = labelled.batch(one.needs)
         found = _with_random(one, batch, row.present)
         fixed = row.gold is not None and one.needs == "gold"
         if fixed and row.gold_reason:
             found = Grid(np.zeros_like(found.values), np.full(found.reasons.shape, row.gold_reason, dtype=object))
-        result[one.name] = Scored(found, which, nobody & (bool(one.needs) and not fixed))
+        result[one.name] = Scored(found, which, labelled.nobody & (bool(one.needs) and not fixed))
     return result
 
 

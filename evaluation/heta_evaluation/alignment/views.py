@@ -26,6 +26,8 @@ class View:
     """Numbers of the subjects it says something new about; `random` may be among them."""
     weigh: Callable[[Row, FloatArray], FloatArray] = lambda row, weights: weights  # noqa: ARG005 - all raters count
     """Weights of the item's raters `[P, r]` as they count here."""
+    scores_only: bool = False
+    """Whether units and raters are the same, and the scores alone are others."""
 
 
 def views(table: Table) -> tuple[View, ...]:
@@ -34,7 +36,10 @@ def views(table: Table) -> tuple[View, ...]:
     signed = tuple(number for number, subject in enumerate(table.subjects) if subject.signed)
     found = []
     if signed:
-        found += [View("abs", _by_scores(np.abs), signed), View("clip", _by_scores(_clipped), signed)]
+        found += [
+            View(name, _by_scores(change), signed, scores_only=True)
+            for name, change in (("abs", np.abs), ("clip", _clipped))
+        ]
     if any(row.mention.any() for row in table.rows):
         found.append(View("mention=without", without_mention, everyone))
     if any(row.elsewhere.size for row in table.rows):

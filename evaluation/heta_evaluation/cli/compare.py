@@ -36,14 +36,15 @@ def compare(first: str, others: tuple[str, ...], folder: Path, metric: str, as_j
 
     comparison = compare_subjects(Workspace(folder), first, others, metric=metric)
     if as_json:
-        click.echo(json.dumps(_document(comparison), ensure_ascii=False, indent=2, allow_nan=False))
+        click.echo(json.dumps(document(comparison), ensure_ascii=False, indent=2, allow_nan=False))
         return
     from heta_evaluation.comparison.terminal import print_comparison
 
     print_comparison(comparison)
 
 
-def _document(comparison: "Comparison") -> dict[str, Any]:
+def document(comparison: "Comparison") -> dict[str, Any]:
+    """A comparison as plain JSON values."""
     return {
         "labels": {"kinds": comparison.origin.kinds, "arms": comparison.origin.arms},
         "banners": [banner.label for banner in comparison.origin.banners],

@@ -1,7 +1,7 @@
 """Comparing subjects of an evaluated folder."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from heta.errors import InputError, suggest
@@ -9,13 +9,13 @@ from heta_data.attribution_files import attribution_files
 from heta_data.errors import IntegrityError
 from heta_data.jsonl import read_records
 from heta_data.records import Item, MetricResult
+from heta_data.sealing import check_seal
 from heta_data.workspace import Workspace
 from heta_evaluation.comparison.answer import Answer, Pair, answer, recorded
 from heta_evaluation.comparison.subjects import resolve
 from heta_evaluation.report.files import read_results
 from heta_evaluation.report.sheets import Origin
 from heta_evaluation.results import HUMAN_REFERENCE, ResultIndex
-from heta_evaluation.sealing import check_seal
 from heta_evaluation.statistics.bootstrap import FEW_RATERS
 from heta_evaluation.statistics.tests import holm
 from heta_evaluation.summary import MAIN
@@ -68,6 +68,24 @@ def compare(workspace: Workspace, first: str, others: Sequence[str], *, metric: 
         raise InputError(f"{workspace.results}: no such file; run the evaluation first (heta evaluate run)")
     check_seal(workspace.results)
     results = read_results(workspace.results, (metric,))
+    comparison = compare_results(results, lambda: _read_items(workspace), first, others, metric=metric)
+    _warn_if_older(workspace)
+    return comparison
+
+
+def compare_results(
+    results: Sequence[MetricResult],
+    items: Callable[[], Mapping[str, Item]],
+    first: str,
+    others: Sequence[str],
+    *,
+    metric: str = MAIN,
+) -> Comparison:
+    """The same from the results of a run, those of single items in `metric` among them, and its items.
+
+    Raises:
+        InputError, IntegrityError: see `compare`.
+    """
     index = ResultIndex(results)
     _check_metric(index, results, metric)
     subjects = tuple(one.subject for one in index.of(metric, "main") if one.subject != HUMAN_REFERENCE)
@@ -77,13 +95,12 @@ def compare(workspace: Workspace, first: str, others: Sequence[str], *, metric: 
         raise InputError(f"a subject is named twice: {', '.join((chosen, *rivals))}; name different ones")
     differences = [_difference(index, metric, chosen, rival) for rival in rivals]
     values = _item_values(results, metric)
-    items = _items(workspace, values)
-    _warn_if_older(workspace)
+    known = _known_items(items(), values)
     p_values = [float(one.config["p"]) for one in differences if "p" in one.config]
     several = len(rivals) > 1 and len(p_values) == len(rivals)
     asked: list[float | None] = list(holm(p_values)) if several else [None] * len(rivals)
     answers = tuple(
-        answer(index, Pair(metric, chosen, rival, values, items), difference, p)
+        answer(index, Pair(metric, chosen, rival, values, known), difference, p)
         for rival, difference, p in zip(rivals, differences, asked, strict=True)
     )
     used = index.get("labels", "raters", "used")
@@ -121,10 +138,13 @@ def _item_values(results: Sequence[MetricResult], metric: str) -> dict[str, dict
     return found
 
 
-def _items(workspace: Workspace, values: Mapping[str, object]) -> dict[str, Item]:
+def _read_items(workspace: Workspace) -> dict[str, Item]:
     if not workspace.items.exists():
         raise InputError(f"{workspace.items}: no such file; put the items back that results.jsonl is about")
-    items = {item.id: item for item in read_records(workspace.items, Item)}
+    return {item.id: item for item in read_records(workspace.items, Item)}
+
+
+def _known_items(items: Mapping[str, Item], values: Mapping[str, object]) -> Mapping[str, Item]:
     if unknown := next((item for item in values if item not in items), None):
         raise IntegrityError(
             f"results.jsonl is about item {unknown}, which items.jsonl does not hold: run heta evaluate run again"

@@ -11,6 +11,7 @@ from heta_data.errors import IntegrityError
 from heta_data.items import read_items
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import AttributionRecord, Item, MetricResult, TokenLabels
+from heta_data.sealing import seal
 from heta_data.workspace import Workspace
 from heta_evaluation.alignment.subjects import Subject
 from heta_evaluation.faithfulness.base import FaithfulnessMetric, PairMetric, RobustnessMetric
@@ -23,7 +24,6 @@ from heta_evaluation.faithfulness.settings import FaithfulnessSettings
 from heta_evaluation.faithfulness.subjects import find_sources
 from heta_evaluation.labels import Selection, select_labels
 from heta_evaluation.metrics import METRICS
-from heta_evaluation.sealing import seal
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ a `Batch` holds the scores of `S` subjects and `P` label vectors on the units of
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -87,6 +87,8 @@ class Batch:
     position: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """`[n]`, where each unit stands: two are neighbours if their positions differ by one. Empty: all in one row."""
     _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _labels_made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What depends on labels alone: other scores of the same item share it."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -104,6 +106,17 @@ class Batch:
             self._made[key] = make()
         found: R = self._made[key]
         return found
+
+    def once_for_labels(self, key: Hashable, make: Callable[[], R]) -> R:
+        """The same for what depends on labels alone."""
+        if key not in self._labels_made:
+            self._labels_made[key] = make()
+        found: R = self._labels_made[key]
+        return found
+
+    def with_scores(self, scores: FloatArray, outside: FloatArray) -> "Batch":
+        """The same label vectors with scores of other subjects `[S, n]`, and their shares outside `[S]`."""
+        return replace(self, scores=scores, outside=outside)
 
 
 def one_case(

@@ -17,7 +17,7 @@ from heta_evaluation.metrics.base import (
     grid,
 )
 from heta_evaluation.metrics.overlap import SIGNED
-from heta_evaluation.metrics.ties import class_ranks, score_ranks
+from heta_evaluation.metrics.ties import class_ranks, score_ranks, share_classes
 
 LARGEST_R = 0.999
 """Correlations beyond it are taken for it before Fisher's z, which has no value at 1."""
@@ -47,9 +47,19 @@ def spearman(batch: Batch) -> Grid:
 
     Units that the same raters marked have one share under every label vector, so ranks are made of such classes.
     """
-    classes, members = _classes(batch)
-    ranks = class_ranks(classes, np.bincount(members).astype(float))
-    return _reasons(batch, _correlate(ranks[:, members], score_ranks(batch)))
+    classes, members = share_classes(batch)
+    middle = (len(members) + 1) / 2  # the mean of all ranks
+
+    def make() -> tuple[FloatArray, FloatArray]:
+        counts = np.bincount(members).astype(float)
+        ranks = class_ranks(classes, counts) - middle
+        return ranks, ranks**2 @ counts
+
+    ranks, squares = batch.once_for_labels("share ranks", make)
+    scores = score_ranks(batch) - middle
+    products = ranks @ (np.eye(classes.shape[1])[members].T @ scores.T)
+    norms = np.sqrt(squares[:, None] * np.sum(scores**2, axis=1))
+    return _reasons(batch, np.clip(products / np.where(norms == 0, 1.0, norms), -1.0, 1.0))
 
 
 def pearson(batch: Batch) -> Grid:
@@ -73,7 +83,7 @@ def kendall(batch: Batch) -> Grid:
     Units that the same raters marked have one share under every label vector, so pairs are counted by such classes:
     `[P, S]` in [-1, 1].
     """
-    classes, members = _classes(batch)
+    classes, members = share_classes(batch)
     counts = np.bincount(members).astype(float)
     scores = _class_pairs(batch, members)
     n = batch.share.shape[1]
@@ -87,18 +97,6 @@ def kendall(batch: Batch) -> Grid:
         apart[part] = np.abs(signs) @ np.outer(counts, counts).ravel() / 2
     norms = np.sqrt(apart[:, None] * untied[None, :]) if n > 1 else np.ones(batch.shape)
     return _reasons(batch, np.clip(numerator / np.where(norms == 0, 1.0, norms), -1.0, 1.0))
-
-
-def _classes(batch: Batch) -> tuple[FloatArray, IntArray]:
-    """Share of each class under each label vector `[P, C]`, and the class of each unit `[n]`."""
-
-    def make() -> tuple[FloatArray, IntArray]:
-        columns = np.ascontiguousarray(batch.share.T)
-        keys = columns.view(np.dtype((np.void, columns.dtype.itemsize * columns.shape[1])))[:, 0]
-        _, first, members = np.unique(keys, return_index=True, return_inverse=True)
-        return batch.share[:, first], members.reshape(-1)
-
-    return batch.once("classes", make)
 
 
 def _class_pairs(batch: Batch, members: IntArray) -> FloatArray:

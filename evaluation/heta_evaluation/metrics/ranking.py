@@ -7,7 +7,7 @@ import numpy as np
 
 from heta_evaluation.metrics.base import AlignmentMetric, Batch, FloatArray, Grid, IntArray, grid
 from heta_evaluation.metrics.overlap import SIGNED
-from heta_evaluation.metrics.ties import score_ranks, unlabelled
+from heta_evaluation.metrics.ties import gold_classes, score_ranks, share_classes, unlabelled
 
 _ONE_THRESHOLD = "one threshold for all tied units"
 
@@ -20,37 +20,66 @@ def _thresholds(batch: Batch) -> list[tuple[IntArray, IntArray]]:
         ordered = np.take_along_axis(batch.scores, orders, axis=1)
         last = batch.scores.shape[1] - 1
         return [
-            (order, np.append(np.flatnonzero(np.diff(row)), last)) for order, row in zip(orders, ordered, strict=True)
+            (order, np.append(np.flatnonzero(row[1:] != row[:-1]), last))
+            for order, row in zip(orders, ordered, strict=True)
         ]
 
     return batch.once("thresholds", make)
 
 
-def _area(batch: Batch, relevance: FloatArray, *, trapezoid: bool = False) -> FloatArray:
+def _ranking(batch: Batch) -> tuple[IntArray, IntArray, IntArray]:
+    """For each subject `[S, n]`: units by falling score, and the first and last place of those tied with each."""
+
+    def make() -> tuple[IntArray, IntArray, IntArray]:
+        orders = np.argsort(-batch.scores, axis=1, kind="stable")
+        ordered = np.take_along_axis(batch.scores, orders, axis=1)
+        place = np.broadcast_to(np.arange(orders.shape[1]), orders.shape)
+        new = np.ones(orders.shape, dtype=bool)
+        new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+        if new.all():
+            return orders, place, place
+        first = np.maximum.accumulate(np.where(new, place, 0), axis=1)
+        ends = np.where(np.roll(new, -1, axis=1), place, orders.shape[1])
+        ends[:, -1:] = orders.shape[1] - 1
+        return orders, first, np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
+
+    return batch.once("ranking", make)
+
+
+def _area(batch: Batch, classes: FloatArray, members: IntArray, *, trapezoid: bool = False) -> FloatArray:
     """Sum over distinct scores of (recall gained) x (precision there, or with the one before), `[P, S]`.
 
-    `relevance [P, n]` is what a unit counts as.
+    A unit counts as what its class does: `classes [P, C]`, of which unit it is `members [n]`. With m_t the classes'
+    units at threshold t, u_t those at or above it, and e_t their number, the area is
+    r' (sum over t of m_t u_t' / e_t) r
+    for relevances r: one matrix a subject, whatever the number of label vectors.
     """
-    values = np.zeros(batch.shape)
-    total = np.maximum(relevance.sum(axis=1), 1e-300)
-    for subject, (order, ends) in enumerate(_thresholds(batch)):
-        found = np.cumsum(relevance[:, order], axis=1)
-        if len(ends) < len(order):
-            found = found[:, ends]
-        precision = found / (ends + 1.0)
-        if trapezoid:
-            before = np.concatenate([np.ones((len(precision), 1)), precision[:, :-1]], axis=1)
-            precision = (precision + before) / 2
-        gained = found.copy()
-        gained[:, 1:] -= found[:, :-1]
-        values[:, subject] = np.einsum("pt,pt->p", gained, precision)
+    orders, first, last = _ranking(batch)
+    inside = np.eye(classes.shape[1])[members]
+    here = np.take(inside, orders, axis=0)  # [S, n, C]
+    found = np.cumsum(here, axis=1)
+    precision = _at(found, last) / (last + 1.0)[..., None]
+    at_first = np.zeros((len(orders), classes.shape[1]))
+    if trapezoid:  # from precision 1 at recall 0
+        before = _at(found, np.maximum(first - 1, 0)) / np.maximum(first, 1)[..., None]
+        precision = (precision + np.where((first > 0)[..., None], before, 0.0)) / 2
+        at_first = np.where((first == 0)[..., None], here, 0.0).sum(axis=1) / 2
+    kernels = here.transpose(0, 2, 1) @ precision
+    values = np.einsum("spc,pc->ps", classes @ kernels, classes) + classes @ at_first.T
+    total = np.maximum(classes @ inside.sum(axis=0), 1e-300)
     return np.asarray(np.clip(values / total[:, None], 0.0, 1.0))
+
+
+def _at(found: FloatArray, places: IntArray) -> FloatArray:
+    """Rows of `[S, n, C]` by place `[S, n]`."""
+    subjects, n, width = found.shape
+    flat = places + n * np.arange(subjects)[:, None]
+    return np.take(found.reshape(-1, width), flat, axis=0)  # many times as fast as take_along_axis
 
 
 def average_precision(batch: Batch) -> Grid:
     """Step-wise average precision, sum over distinct scores of (recall gained) x (precision there). `[P, S]`."""
-    values = _area(batch, batch.gold.astype(float))
-    return grid(values, (unlabelled(batch), "empty_gold"))
+    return grid(_area(batch, *gold_classes(batch)), (unlabelled(batch), "empty_gold"))
 
 
 def soft_ap(batch: Batch) -> Grid:
@@ -59,12 +88,12 @@ def soft_ap(batch: Batch) -> Grid:
     Below 1 for any ranking where raters disagree: a unit that half of them marked is half a false alarm.
     """
     nobody = np.asarray(~batch.share.any(axis=1, keepdims=True))
-    return grid(_area(batch, batch.share), (nobody, "empty_gold"))
+    return grid(_area(batch, *share_classes(batch)), (nobody, "empty_gold"))
 
 
 def eraser_auprc(batch: Batch) -> Grid:
     """Area under the precision-recall curve by the trapezoid, from (recall 0, precision 1): ERASER's. `[P, S]`."""
-    return grid(_area(batch, batch.gold.astype(float), trapezoid=True), (unlabelled(batch), "empty_gold"))
+    return grid(_area(batch, *gold_classes(batch), trapezoid=True), (unlabelled(batch), "empty_gold"))
 
 
 def _random_area(relevance: FloatArray) -> FloatArray:

@@ -26,6 +26,28 @@ def descending(batch: Batch) -> FloatArray:
     return batch.once("descending", lambda: -np.sort(-batch.scores, axis=1))
 
 
+def unit_classes(rows: FloatArray | BoolArray) -> tuple[FloatArray, IntArray]:
+    """The distinct columns of `[P, n]` as `[P, C]`, and which of them each unit has, `[n]`.
+
+    Units that the same raters marked have one value under every label vector: what depends on labels alone is computed
+    once for each such class.
+    """
+    columns = np.ascontiguousarray(rows.T)
+    keys = columns.view(np.dtype((np.void, columns.dtype.itemsize * columns.shape[1])))[:, 0]
+    _, first, members = np.unique(keys, return_index=True, return_inverse=True)
+    return rows[:, first].astype(float), members.reshape(-1)
+
+
+def share_classes(batch: Batch) -> tuple[FloatArray, IntArray]:
+    """Share of each class under each label vector `[P, C]`, and the class of each unit `[n]`."""
+    return batch.once_for_labels("share classes", lambda: unit_classes(batch.share))
+
+
+def gold_classes(batch: Batch) -> tuple[FloatArray, IntArray]:
+    """The same for hard labels."""
+    return batch.once_for_labels("gold classes", lambda: unit_classes(batch.gold))
+
+
 def class_ranks(classes: FloatArray, counts: FloatArray) -> FloatArray:
     """Average ranks, from 1, of classes of `counts [C]` equal units with values `[P, C]`, row by row."""
     order = np.argsort(classes, axis=1)

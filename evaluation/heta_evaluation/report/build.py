@@ -15,6 +15,7 @@ from heta.errors import InputError
 from heta_data.errors import IntegrityError
 from heta_data.options import folder_flag
 from heta_data.records import MetricResult
+from heta_data.sealing import check_seal
 from heta_data.workspace import Workspace
 from heta_evaluation.aggregation.gold import choose_gold
 from heta_evaluation.alignment.table import build_table
@@ -45,7 +46,6 @@ from heta_evaluation.report.svg import WIDE, draw
 from heta_evaluation.report.verdicts import judge_sheets, opinion_sheets
 from heta_evaluation.results import EVALUATION, LABELS, ResultIndex
 from heta_evaluation.runner import Inputs, read_inputs
-from heta_evaluation.sealing import check_seal
 from heta_evaluation.settings import EvaluateSettings
 from heta_evaluation.summary import figure, interval, notes, number, verdict
 

@@ -12,9 +12,9 @@ from heta_data.errors import RecordError
 from heta_data.jsonl import parse_line, read_records
 from heta_data.opinions import Opinion
 from heta_data.records import MetricResult
+from heta_data.sealing import check_seal
 from heta_data.workspace import Workspace
 from heta_evaluation.judge.report import JudgeReport, judge_settings, read_report
-from heta_evaluation.sealing import check_seal
 from heta_evaluation.summary import MAIN
 
 # How `write_records` begins the line of a single item's figure. A line that begins otherwise is read in full.

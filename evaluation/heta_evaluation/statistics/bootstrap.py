@@ -14,7 +14,7 @@ from heta_evaluation.metrics.base import BoolArray, FloatArray
 from heta_evaluation.statistics.intervals import ENTRIES, IntArray, Interval, shifted_intervals
 from heta_evaluation.statistics.products import number_rows
 from heta_evaluation.statistics.spread import NORMAL, Spread, effective, linear_variance, spread, student, variances
-from heta_evaluation.statistics.sums import PARTS, Sums, add_block
+from heta_evaluation.statistics.sums import PARTS, Pairs, Sums
 from heta_evaluation.statistics.sums import Cells as Cells
 
 FEW_RATERS = 5
@@ -194,6 +194,7 @@ def crossed_bootstrap(
     draws: int,
     seed: int,
     resample_raters: bool = True,
+    pairs: Sequence[tuple[int, int]] = (),
 ) -> Draws:
     """Bootstrap macro means over items, drawing groups of items and raters with replacement, each crossed.
 
@@ -204,6 +205,8 @@ def crossed_bootstrap(
         draws: number of draws.
         seed: the same seed gives the same draws.
         resample_raters: false keeps the raters as they are.
+        pairs: numbers of columns: the difference of each two, on the items where both have a value, comes behind the
+            columns as a further quantity.
 
     Source: Owen 2007, "The pigeonhole bootstrap", Annals of Applied Statistics 1(2): product weights, conservative.
     """
@@ -212,9 +215,7 @@ def crossed_bootstrap(
     groups = np.asarray(design.groups, dtype=np.int64)
     weights = group_weights(design.n_groups, draws, rng)
     crossed = design.n_raters > 1 and resample_raters
-    alike = number_rows(drawn)
     total: Sums | None = None
-    counts: FloatArray | None = None
     size = max(1, ENTRIES // (2 * draws))
     for start in range(0, len(groups), size):
         items = range(start, min(start + size, len(groups)))
@@ -229,28 +230,26 @@ def crossed_bootstrap(
             for item, (rows, _) in zip(items, patterns, strict=True)
         ]
         if total is None:
-            total = Sums.nothing(draws, tables[0].values.shape[1])
-        add_block(total, tables, patterns, weights[:, groups[start : items.stop]], alike, crossed=crossed)
-        if counts is None:
-            counts = np.zeros((design.n_groups, tables[0].valid.shape[1]))
-        np.add.at(counts, groups[start : items.stop], np.stack([table.valid[0] for table in tables]).astype(float))
-    if total is None or counts is None:
+            total = Sums(weights, number_rows(drawn), tables[0].values.shape[1], Pairs.of(pairs), crossed=crossed)
+        total.add(tables, patterns, groups[start : items.stop])
+    if total is None:
         raise ValueError("crossed_bootstrap needs at least one item")
+    total.end()
     means, valid = total.both.means()
     return Draws(
-        point=total.point / np.maximum(total.n, 1.0),
-        n=total.n.astype(np.int64),
+        point=total.observed.means()[0][0],
+        n=total.observed.numbers[0].astype(np.int64),
         means=means,
         valid=valid,
         alone=_alone(total, drawn[:PARTS]),
-        groups=effective(counts),
+        groups=effective(total.counts),
         raters=design.effective_raters() if crossed else 0.0,
     )
 
 
 def _alone(total: Sums, drawn: IntArray) -> Alone:
     (items, items_valid), (raters, raters_valid) = total.items.means(), total.raters.means()
-    n = np.maximum(total.n, 1.0)
-    point = total.point / n
+    n = np.maximum(total.observed.numbers[0], 1.0)
+    point = total.observed.means()[0][0]
     overlap = (total.overlap[0] - 2 * point * total.overlap[1] + point**2 * total.overlap[2]) / n**2
     return Alone(items, raters, items_valid, raters_valid, drawn, np.maximum(overlap, 0.0))

@@ -25,25 +25,37 @@ class MeanSums(NamedTuple):
         return self.sums / np.where(self.numbers == 0, 1.0, self.numbers), self.numbers > 0
 
 
-def add_weighted_sums(
-    total: MeanSums, values: FloatArray, valid: BoolArray, rows: IntArray, weights: NDArray[Any], alike: IntArray
-) -> None:
-    """Add the sum of some rows of `values [R, Q]` in each draw, and of `valid [R, Q]`, to `total`, in place.
+class Given(NamedTuple):
+    """What is added up: values, and whether there is one; columns that are valid in the same places are told once."""
+
+    values: FloatArray
+    """`[R, Q]`, 0 where not valid."""
+    counted: FloatArray
+    """`[R, C]`, 1 where valid, of the distinct columns."""
+    which: IntArray
+    """`[Q]`, which of the distinct columns each column is."""
+
+    @classmethod
+    def of(cls, values: FloatArray, valid: BoolArray) -> "Given":
+        """From values and where they are valid, `[R, Q]` each."""
+        columns, which = distinct_columns(valid)
+        return cls(values, valid[:, columns].astype(float), which)
+
+
+def add_weighted_sums(total: MeanSums, given: Given, rows: IntArray, weights: NDArray[Any], alike: IntArray) -> None:
+    """Add the sum of some rows of `given` in each draw to `total`, in place.
 
     Args:
         total: sums and numbers so far, `[D, Q]` each.
-        values: what items contribute, a row an item and drawing of its raters; 0 where not valid.
-        valid: whether they contribute at all.
+        given: what items contribute, a row an item and drawing of its raters.
         rows: `[D, item]`, the row of each item in each draw.
         weights: `[D, item]`, how often each item is drawn.
         alike: `[D]`, draws of the same number take the same rows.
 
     Where many draws share a drawing of raters (few raters), that is one dense product a drawing; where few do, one
-    sparse product, a row a draw and an entry an item. Most columns are valid in the same places, so numbers are
-    computed once for each distinct column.
+    sparse product, a row a draw and an entry an item.
     """
-    columns, which = distinct_columns(valid)
-    counted = valid[:, columns].astype(float)
+    values, counted, which = given
     order = np.argsort(alike, kind="stable")
     starts = np.flatnonzero(np.diff(alike[order], prepend=-1))
     if len(starts) * _DENSE > len(alike):
@@ -58,14 +70,14 @@ def add_weighted_sums(
         total.numbers[draws] += (factors @ counted[own])[:, which]
 
 
-def add_plain_sums(total: MeanSums, values: FloatArray, valid: BoolArray, weights: FloatArray) -> None:
-    """Add the sum of `values [item, Q]` by `weights [D, item]`, and of `valid`, to `total`, in place."""
-    columns, which = distinct_columns(valid)
-    counted = valid[:, columns].astype(float)
+def add_plain_sums(total: MeanSums, given: Given, weights: NDArray[Any]) -> None:
+    """Add the sum of `given`, a row an item, by `weights [D, item]` to `total`, in place."""
+    values, counted, which = given
     for start in range(0, len(weights), _CHUNK):
         part = slice(start, start + _CHUNK)
-        total.sums[part] += weights[part] @ values
-        total.numbers[part] += (weights[part] @ counted)[:, which]
+        times = weights[part].astype(float)
+        total.sums[part] += times @ values
+        total.numbers[part] += (times @ counted)[:, which]
 
 
 def distinct_columns(valid: BoolArray) -> tuple[IntArray, IntArray]:

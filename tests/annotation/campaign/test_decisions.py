@@ -161,10 +161,19 @@ def test_a_closed_campaign_stays_as_it_is(tmp_path: Path, studio_workspace: Work
         with pytest.raises(CampaignChanged, match="was closed at"):
             change()
     before = folder.labels.read_bytes()
-    label(folder, connection, "blind/a77", {ITEMS[3].id: [1]})
+    gold = write_gold(folder, connection, folder.campaign_gold, below=0.5)
+    decided = gold.path.read_bytes()
+    label(folder, connection, "blind/a77", {item.id: [1] for item in ITEMS})
     with pytest.raises(CampaignChanged, match="now hold other answers"):
         pull(folder, arms)
     assert folder.labels.read_bytes() == before
+    # Gold labels are of the answers that it was closed with, and of no others.
+    assert write_gold(folder, connection, folder.campaign_gold, below=0.5).sources == gold.sources
+    assert gold.path.read_bytes() == decided
+    folder.labels.write_bytes(b"".join(before.splitlines(keepends=True)[:-1]))
+    with pytest.raises(CampaignChanged, match="holds other labels than the campaign was closed with"):
+        write_gold(folder, connection, folder.campaign_gold, below=0.5)
+    assert gold.path.read_bytes() == decided
 
 
 def test_commands(studio_workspace: Workspace, connection: Connection) -> None:

@@ -144,3 +144,16 @@ def test_wrong_files_are_one_line(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(CampaignChanged, match="older"):
         Ledger(tmp_path / "new.sqlite")
+
+
+def test_who_has_yet_to_agree_holds_up_nobody_else(ledger: Ledger, planned: Plan) -> None:
+    ledger.begin("0" * 16, {"consent": "consent.md", "practice": 0}, "text")
+    first, later = planned.arms[0].queues[:2]
+    for queue in (first, later):
+        ledger.add_queue(queue, "blind")
+    ledger.set_project(first.name, 1, "page")
+    assert ledger.arms() == ["blind"]
+    assert ledger.unsent() == []
+    ledger.standings.note_consent("blind", later.raters[0], "v1", agreed=True)
+    assert [row.queue for row in ledger.unsent()] == [later.name]
+    assert ledger.arms() == []  # until the next push

@@ -122,6 +122,60 @@ def test_what_no_rater_can_have_made_is_set_aside(pushed: Pushed, changes: dict[
     assert refused.raw["id"] == 5
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"parent_prediction": 3}, "pre-annotated: it began from a prediction"),
+        ({"parent_annotation": 4}, "copied: it began from an annotation"),
+    ],
+)
+def test_what_did_not_begin_from_the_text_alone_is_no_blind_label(
+    pushed: Pushed, changes: dict[str, Any], reason: str
+) -> None:
+    others = {"annotations": [{"id": 4, "completed_by": {"id": 8}}, {"id": 5, "completed_by": ACCOUNT}]}
+    task = {"id": 11, "data": pushed.content["data"], **others}
+    refused = reader(pushed).read(task, annotation(**changes))
+    assert isinstance(refused, QuarantinedAnnotation)
+    (found,) = refused.reasons
+    assert reason in found
+
+
+def test_a_prediction_that_stood_beside_a_blind_answer_is_seen(pushed: Pushed) -> None:
+    exported = {"id": 5, "completed_by": ACCOUNT, "prediction": {"id": 3, "result": []}}
+    task = {"id": 11, "data": pushed.content["data"], "annotations": [exported]}
+    refused = reader(pushed).read(task, annotation())
+    assert isinstance(refused, QuarantinedAnnotation)
+    assert "stood beside it" in refused.reasons[0]
+
+
+def test_a_copy_of_ones_own_answer_counts(pushed: Pushed) -> None:
+    for others in ([], [{"id": 4, "completed_by": ACCOUNT}]):
+        task = {"id": 11, "data": pushed.content["data"], "annotations": others}
+        assert isinstance(reader(pushed).read(task, annotation(parent_annotation=4)), TokenLabels)
+
+
+def test_where_raters_share_a_project_the_author_of_what_was_copied_must_be_known(pushed: Pushed) -> None:
+    raters = [RATER, Rater("blind", "a02", "human", 8)]
+    shared = Reader("blind", "blind", 1, tasks={pushed.task.uid: pushed}, raters=raters, items={ITEM.id: ITEM})
+    refused = shared.read({"id": 11, "data": pushed.content["data"]}, annotation(parent_annotation=4))
+    assert isinstance(refused, QuarantinedAnnotation)
+    assert "copied" in refused.reasons[0]
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), -1.0, 1e300, True, "12"])
+def test_an_impossible_working_time_is_none_and_loses_no_label(pushed: Pushed, seconds: object) -> None:
+    labels = read(pushed, lead_time=seconds)
+    assert isinstance(labels, TokenLabels)
+    assert labels.seconds is None
+
+
+def test_a_reason_quotes_no_more_than_a_line(pushed: Pushed) -> None:
+    refused = read(pushed, result=[{**units_region([]), "value": {"choices": ["x" * 100_000]}}])
+    assert isinstance(refused, QuarantinedAnnotation)
+    assert len(refused.reasons[0]) < 120
+    assert len(str(refused.raw)) > 100_000
+
+
 def test_every_reason_is_given(pushed: Pushed) -> None:
     refused = read(pushed, result=[units_region([999])], updated_by=8)
     assert isinstance(refused, QuarantinedAnnotation)

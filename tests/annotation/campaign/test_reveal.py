@@ -6,6 +6,7 @@ import pytest
 
 from helpers.campaigns import METHOD, campaign_folder, queue_client, simple_items, write_folder
 from heta.errors import ConfigError
+from heta_annotation.campaign.answers import QuarantinedAnnotation
 from heta_annotation.campaign.ledger import open_existing
 from heta_annotation.campaign.plan import plan
 from heta_annotation.campaign.progress import campaign_status
@@ -95,5 +96,11 @@ def test_first_and_revised_answers(tmp_path: Path, studio_workspace: Workspace) 
     simulate(folder, arms)
     assert push(folder, arms)[0].sent == 3
     simulate(folder, arms)
-    pull(folder, arms)
-    assert sum(label.round for label in read_records(folder.labels, TokenLabels)) == 6
+    (pulled,) = pull(folder, arms).arms
+    labels = {(r.rater, r.item_id, r.round): r for r in read_records(folder.labels, TokenLabels)}
+    assert (len(labels), sum(label.round for label in labels.values())) == (12, 6)
+    # The answer that came after the attribution was seen is none of the blind ones; the one before stands.
+    assert pulled.quarantined == 1
+    (refused,) = read_records(folder.quarantine, QuarantinedAnnotation)
+    assert refused.reasons[0].startswith("changed after the reveal")
+    assert [index for index, mark in enumerate(labels["s51", item, 0].labels) if mark] == [0]

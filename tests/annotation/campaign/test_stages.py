@@ -137,7 +137,7 @@ def test_raters_are_let_in_stage_by_stage_and_can_leave(
         {one.id: [units_region(known[one.id])], two.id: [units_region(wrong)]},
     )
     (third,) = push(folder, arms)
-    assert third.waiting["a61"] == "practice score 0.50, pass mark 0.6"
+    assert third.waiting["a61"] == "practice score 0.50, pass mark 0.6; to let in: `heta campaign admit a61`"
     assert titles(folder, connection, "a61") == ["stages: please read", "stages: practice", "stages: your practice"]
 
     # The lead lets the rater in all the same.

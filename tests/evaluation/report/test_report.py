@@ -18,6 +18,7 @@ from heta_data.errors import IntegrityError
 from heta_data.inputs import inputs_fingerprint
 from heta_data.jsonl import read_records, write_records
 from heta_data.records import Item, MetricResult, TokenLabels
+from heta_data.sealing import seal
 from heta_data.workspace import Workspace
 from heta_evaluation.agreement.study import study_agreement
 from heta_evaluation.faithfulness.settings import FaithfulnessSettings
@@ -27,7 +28,6 @@ from heta_evaluation.report import build_report
 from heta_evaluation.report.agreement import agreement_sheet, rater_pair_sheet, rater_sheet
 from heta_evaluation.report.build import read_report
 from heta_evaluation.runner import evaluate
-from heta_evaluation.sealing import seal
 from heta_evaluation.settings import EvaluateSettings
 from heta_evaluation.summary import banners
 

@@ -1,5 +1,7 @@
 """Bootstrap, permutation test and Holm: closed forms, exact enumeration, coverage."""
 
+from dataclasses import fields
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -243,3 +245,50 @@ def test_holm_rejects_what_the_step_down_procedure_rejects(p_values, level):
             break
         rejected.add(index)
     assert {index for index, p in enumerate(holm(p_values)) if p <= level} == rejected
+
+
+@pytest.mark.parametrize("resample", [True, False])
+def test_differences_of_columns_are_those_of_their_values(resample):
+    """A difference that is made from two columns equals one that is given as a column of its own, in every draw."""
+    rng = np.random.default_rng(5)
+    everyone = np.arange(3)
+    first, second = rng.normal(size=(2, 30, 4))
+    there = rng.random((2, 30, 4)) < 0.6
+    there[:, 10:] = True  # most items have both
+
+    def cells(item, weights, *, explicit):
+        """Two columns, each with a value of its own for every rater that counts most; row 0 as observed."""
+        most = np.where(np.arange(len(weights)) == 0, 0, 1 + np.argmax(weights, axis=1))
+        valid = np.stack([there[0, item, most], there[1, item, most]], axis=1)
+        values = np.where(valid, np.stack([first[item, most], second[item, most]], axis=1), 0.0)
+        if explicit:
+            both = valid.all(axis=1, keepdims=True)
+            values = np.concatenate([values, np.where(both, values[:, :1] - values[:, 1:], 0.0)], axis=1)
+            valid = np.concatenate([valid, both], axis=1)
+        return Cells(values, valid)
+
+    design = Design([item // 2 for item in range(30)], [everyone] * 30, 3)
+    how = {"draws": 400, "seed": 2, "resample_raters": resample}
+    made = crossed_bootstrap(design, partial(cells, explicit=False), pairs=[(0, 1)], **how)
+    plain = crossed_bootstrap(design, partial(cells, explicit=True), **how)
+    np.testing.assert_array_equal(made.n, plain.n)
+    assert made.n[2] < made.n[:2].min()
+    for one, other in ((made, plain), (made.alone, plain.alone)):
+        for field in fields(one):
+            found, expected = getattr(one, field.name), getattr(other, field.name)
+            if isinstance(found, np.ndarray):
+                np.testing.assert_allclose(found, expected, atol=1e-12, err_msg=field.name)
+
+
+def test_columns_that_are_alike_differ_by_nothing_at_all():
+    """A difference of rounding would be taken for a spread of its own."""
+    rng = np.random.default_rng(6)
+    values = rng.normal(size=50) * 1e3
+
+    def cells(item, weights):
+        return Cells(np.full((len(weights), 2), values[item]), np.ones((len(weights), 2), dtype=bool))
+
+    found = crossed_bootstrap(Design(range(50), [NOBODY] * 50, 0), cells, draws=500, seed=0, pairs=[(0, 1)])
+    assert found.point[2] == 0
+    assert not found.means[:, 2].any()
+    assert found.interval(2) == (0.0, 0.0, 0.0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from heta_evaluation.statistics.products import MeanSums, add_weighted_sums, distinct_columns, number_rows
+from heta_evaluation.statistics.products import Given, MeanSums, add_weighted_sums, distinct_columns, number_rows
 
 
 @pytest.mark.parametrize("drawings", [3, 60])
@@ -19,7 +19,7 @@ def test_sums_are_those_of_a_plain_loop(drawings):
     own = rng.integers(0, height, size=(drawings, items)) + height * np.arange(items)
     rows, weights = own[alike], rng.integers(0, 3, size=(draws, items))
     found = MeanSums(np.zeros((draws, columns)), np.zeros((draws, columns)))
-    add_weighted_sums(found, values, valid, rows, weights, alike)
+    add_weighted_sums(found, Given.of(values, valid), rows, weights, alike)
     for draw in range(draws):
         expected = sum(weights[draw, item] * values[rows[draw, item]] for item in range(items))
         counted = sum(weights[draw, item] * valid[rows[draw, item]].astype(float) for item in range(items))

@@ -1,0 +1,1 @@
+"""Submissions: scores of one method on a release, in a file that a stranger sent."""
