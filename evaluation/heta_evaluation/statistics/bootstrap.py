@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heta_evaluation.metrics.base import BoolArray, FloatArray
-from heta_evaluation.statistics.intervals import ENTRIES, IntArray, Interval, shifted_intervals
+from heta_evaluation.statistics.intervals import ENTRIES, IntArray, Interval, enough, shifted_intervals
 from heta_evaluation.statistics.products import number_rows
 from heta_evaluation.statistics.spread import NORMAL, Spread, effective, linear_variance, spread, student, variances
 from heta_evaluation.statistics.sums import PARTS, Pairs, Sums
@@ -105,9 +105,9 @@ class Draws:
         one, width = self.alone, self.spread
         found = shifted_intervals(one.items, one.items_valid, self.point, stretch=width.stretch(deviate))
         reach = student(deviate, width.df) * width.error
-        enough = shifted_intervals(self.means, self.valid, self.point)
+        given = enough(self.valid)
         for number, ends in enumerate(found):
-            if self.groups[number] <= 1 or enough[number] is None:
+            if self.groups[number] <= 1 or not given[number]:
                 found[number] = None
             elif ends is not None and width.ratio[number] == 0:  # items are all alike, raters are not
                 point = float(self.point[number])

@@ -10,8 +10,6 @@ from heta_evaluation.metrics.base import BoolArray, FloatArray
 IntArray = NDArray[np.int64]
 ENTRIES = 2_000_000
 """Draws x items (or groups) handled at once: some 50 MB of weights."""
-_PLACES = 16
-"""Order statistics for which rows are put in order only there."""
 _ENOUGH = 0.25
 """Share of draws that must have a value before an interval is given."""
 
@@ -57,34 +55,31 @@ def shifted_intervals(
     return found
 
 
+def enough(valid: BoolArray) -> BoolArray:
+    """Of columns `[D, Q]`, those of which enough draws are valid for an interval, `[Q]`."""
+    return np.asarray(valid.sum(axis=0) >= max(1.0, _ENOUGH * len(valid)))
+
+
 def _interval_block(
     values: FloatArray, valid: BoolArray, point: FloatArray, stretch: FloatArray
 ) -> list[Interval | None]:
     count = valid.sum(axis=0)
     some = np.maximum(count, 1)
-    enough = count >= max(1.0, _ENOUGH * len(values))
-    bias = np.where(enough, values.sum(axis=0, where=valid) / some - point, 0.0)
-    lowest, highest = _quantiles(np.where(valid | ~enough, values, np.inf).T, some, (0.025, 0.975))
-    low = point - stretch * np.maximum(point + bias - lowest, 0.0)
-    high = point + stretch * np.maximum(highest - bias - point, 0.0)
-    columns = zip(low.tolist(), high.tolist(), bias.tolist(), enough.tolist(), strict=True)
-    return [Interval(*numbers) if given else None for *numbers, given in columns]
+    given = enough(valid)
+    bias = np.where(given, values.sum(axis=0, where=valid) / some - point, 0.0)
+    ordered = np.sort(np.where(valid | ~given, values, np.inf), axis=0)
+    low = point - stretch * np.maximum(point + bias - _quantile(ordered, some, 0.025), 0.0)
+    high = point + stretch * np.maximum(_quantile(ordered, some, 0.975) - bias - point, 0.0)
+    columns = zip(low.tolist(), high.tolist(), bias.tolist(), given.tolist(), strict=True)
+    return [Interval(*numbers) if there else None for *numbers, there in columns]
 
 
-def _quantiles(values: FloatArray, count: IntArray, shares: tuple[float, ...]) -> list[FloatArray]:
-    """Quantiles of the `count [Q]` lowest of each row `[Q, D]`, linear between neighbours."""
-    if not values.shape[1]:
-        return [np.zeros(len(count)) for _ in shares]
-    places = [share * (count - 1) for share in shares]
-    ends = [
-        (np.floor(place).astype(np.int64), np.minimum(np.floor(place).astype(np.int64) + 1, count - 1))
-        for place in places
-    ]
-    wanted = np.unique(np.concatenate([np.concatenate(pair) for pair in ends]))
-    # Rows that all have their draws ask for four places: finding those is several times as fast as sorting.
-    ordered = np.partition(values, wanted, axis=1) if len(wanted) <= _PLACES else np.sort(values, axis=1)
-    rows = np.arange(len(count))
-    return [
-        np.asarray(ordered[rows, lower] + (ordered[rows, upper] - ordered[rows, lower]) * (place - lower))
-        for place, (lower, upper) in zip(places, ends, strict=True)
-    ]
+def _quantile(ordered: FloatArray, count: IntArray, share: float) -> FloatArray:
+    """Quantile `share` of the first `count [Q]` of each column `[D, Q]`, linear between neighbours."""
+    if not len(ordered):
+        return np.zeros(len(count))
+    place = share * (count - 1)
+    lower = np.floor(place).astype(np.int64)
+    columns = np.arange(len(count))
+    left, right = ordered[lower, columns], ordered[np.minimum(lower + 1, count - 1), columns]
+    return np.asarray(left + (right - left) * (place - lower))
