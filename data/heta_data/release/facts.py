@@ -1,14 +1,11 @@
 """What is said of a release as a whole, gathered from its rows in one pass over each table."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from heta_data.records import AttributionRecord, GoldLabels, Record, TokenLabels
-
-if TYPE_CHECKING:
-    from heta_data.release.tables import Tables
 
 
 @dataclass
@@ -84,10 +81,17 @@ class Facts:
         self.attributions[(row.method, row.model, row.model_revision, row.config_hash)] += 1
 
 
-def gather(tables: "Tables") -> Facts:
-    """Everything at once, in one pass over each table."""
-    from heta_data.release.tables import TABLES
+class Part(NamedTuple):
+    """One table, to be gone through."""
 
+    name: str
+    record_type: type[Record]
+    order: Callable[[Any], tuple[object, ...]]
+    rows: Iterable[Record]
+
+
+def gather(parts: Iterable[Part]) -> Facts:
+    """Everything at once, in one pass over each table."""
     facts = Facts()
     add: dict[str, Callable[[Any], None]] = {
         "items": lambda _: None,
@@ -95,18 +99,17 @@ def gather(tables: "Tables") -> Facts:
         "gold": facts.add_gold,
         "attributions": facts.add_attribution,
     }
-    for table in TABLES:
-        rows: Sequence[Record] = tables.rows(table)
+    for part in parts:
         prints, last = [], None
-        unused = set(table.record_type.later_fields)
-        for row in rows:
-            add[table.name](row)
+        unused = set(part.record_type.later_fields)
+        for row in part.rows:
+            add[part.name](row)
             prints.append(row.fingerprint())
             unused -= {name for name in unused if getattr(row, name) is not None}
-            key = table.order(row)
+            key = part.order(row)
             if last is not None and last > key:
-                facts.unordered.add(table.name)
+                facts.unordered.add(part.name)
             last = key
-        facts.fingerprints[table.name] = sorted(prints)
-        facts.unused[table.name] = unused
+        facts.fingerprints[part.name] = sorted(prints)
+        facts.unused[part.name] = unused
     return facts

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from heta_data.attribution_files import attribution_files
 from heta_data.inputs import inputs_hash
 from heta_data.records import AttributionRecord, GoldLabels, Item, Record, TokenLabels
-from heta_data.release.facts import Facts, gather
+from heta_data.release.facts import Facts, Part, gather
 from heta_data.release.rows import index_rows
 from heta_data.workspace import Workspace
 
@@ -62,7 +62,7 @@ class Tables:
     @cached_property
     def facts(self) -> Facts:
         """What is said of the rows as a whole; gathered once."""
-        return gather(self)
+        return gather(Part(table.name, table.record_type, table.order, self.rows(table)) for table in TABLES)
 
 
 def read_workspace(workspace: Workspace) -> tuple[Tables, list[str], str | None]:

@@ -21,7 +21,7 @@ from heta_evaluation.report.tables import as_csv, as_latex, as_markdown
 from heta_evaluation.summary import banners_of
 
 if TYPE_CHECKING:
-    from heta_evaluation.programme.run import PlannedStep
+    from heta_evaluation.programme.estimating import PlannedStep
 
 _PLOTS: tuple[tuple[str, Figure, float | None], ...] = (
     ("dsa", ("order", "dsa_minus_uniform", "order_averaged", "DSA less uniform, both segment orders"), 0.0),

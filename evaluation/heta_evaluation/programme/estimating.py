@@ -18,6 +18,18 @@ DECODED = 17
 
 
 @dataclass(frozen=True)
+class PlannedStep:
+    """One step as told before anything runs."""
+
+    model: str
+    name: str
+    title: str
+    seconds: float
+    """At most, searches counted with the most they may take; 0 for what is there already or takes next to nothing."""
+    done: bool
+
+
+@dataclass(frozen=True)
 class Clock:
     """One model's pace on this machine, and the prompts that were prepared to find it."""
 

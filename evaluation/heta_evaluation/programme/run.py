@@ -12,7 +12,7 @@ from heta.errors import ConfigError, HetaError
 from heta_data.attribute_plan import duration
 from heta_data.jsonl import write_records
 from heta_data.workspace import Workspace
-from heta_evaluation.programme.estimating import start_clock
+from heta_evaluation.programme.estimating import PlannedStep, start_clock
 from heta_evaluation.programme.ledger import Ledger, StepRecord
 from heta_evaluation.programme.sets import FOLDER, Sets, gather
 from heta_evaluation.programme.settings import ProgrammeSettings
@@ -21,18 +21,6 @@ from heta_evaluation.programme.steps import ModelSteps, Outcome, Progress, Step
 Stage = Callable[[str], AbstractContextManager[Progress]]
 """Opens a progress display for one step."""
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class PlannedStep:
-    """One step as told before anything runs."""
-
-    model: str
-    name: str
-    title: str
-    seconds: float
-    """At most, searches counted with the most they may take; 0 for what is there already or takes next to nothing."""
-    done: bool
 
 
 @dataclass
