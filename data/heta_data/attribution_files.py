@@ -35,7 +35,14 @@ def attribution_files(workspace: Workspace) -> list[Path]:
     root = workspace.attributions
     try:
         models = sorted(path for path in root.iterdir() if path.is_dir()) if root.exists() else []
-        return [file for model in models for file in sorted(model.iterdir()) if file.name.endswith(".jsonl")]
+        found = [file for model in models for file in sorted(model.iterdir()) if file.name.endswith(".jsonl")]
+        astray = sorted(path for path in root.rglob("*.jsonl") if path not in found and path.is_file())
+        if astray:
+            log.warning(
+                "%s: not read, %d in all: attributions lie in a folder of their model, %s/<model>/",
+                *(astray[0], len(astray), root),
+            )
+        return found
     except OSError as error:
         raise RecordError(f"{error.filename}: cannot be read: {error.strerror}; check its permissions") from None
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,13 @@ from heta_annotation.campaign.plan import plan
 from heta_data.attribution_files import attribution_files
 from heta_data.release import build_release
 from heta_data.workspace import Workspace
-from heta_evaluation import build_report, evaluate
+from heta_evaluation import evaluate
 from heta_evaluation.alignment.order_study import study_orders
+from heta_evaluation.report import build_report
+
+# Now, and not when it is first used: without privileges Python's own modules may be out of reach.
+for part in ("build", "figures", "tables"):
+    import_module(f"heta_evaluation.report.{part}")
 
 
 @contextmanager
@@ -69,3 +75,17 @@ def test_files_are_found_by_model_and_name_and_nothing_else_is(workspace: Worksp
         "attributions/tiny/kl-00000000.jsonl",
     ]
     assert attribution_files(Workspace("nowhere")) == []
+
+
+def test_a_file_beside_the_folders_of_models_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = Workspace(tmp_path)
+    for path in (
+        folder.attributions / "m/kl.jsonl",
+        folder.attributions / "kl.jsonl",
+        folder.attributions / "m/old/kl.jsonl",
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert attribution_files(folder) == [folder.attributions / "m/kl.jsonl"]
+    (said,) = caplog.messages
+    assert said.startswith(f"{folder.attributions / 'kl.jsonl'}: not read, 2 in all")
