@@ -6,7 +6,6 @@ Reading names `path:line:field` of the first problem (or of every one); appendin
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -16,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from heta_data.errors import RecordError
 from heta_data.records import Record
+from heta_data.whole import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -151,21 +151,10 @@ def write_records(path: Path, records: Iterable[Record]) -> int:
     """Write a whole file at once: complete under its name, or not there at all. Returns the number of records."""
     path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
-            for record in records:
-                out.write(dump_line(record) + "\n")
-                count += 1
-            out.flush()
-            os.fsync(out.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None and error.errno is not None:
-            error.filename = str(path)  # a full disk is told without a name
-        raise
+    with written_whole(path) as out:
+        for record in records:
+            out.write((dump_line(record) + "\n").encode("utf-8"))
+            count += 1
     return count
 
 

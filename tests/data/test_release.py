@@ -2,10 +2,7 @@
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -372,31 +369,6 @@ def test_the_command_shouts_when_labels_are_simulated(tmp_path: Path) -> None:
 def test_which_licences_clash(licences: tuple[str, ...], clash: tuple[str, str] | None) -> None:
     assert incompatible(licences) == clash
     assert all(licence in KNOWN for licence in licences)
-
-
-def test_two_machines_build_the_same_bytes(tmp_path: Path) -> None:
-    """Another folder, locale, time zone and seed of Python's hashes change nothing."""
-    script = (
-        "import sys; from pathlib import Path; from heta_data.workspace import Workspace\n"
-        "from heta_data.release import build_release\n"
-        "build_release(Workspace(Path(sys.argv[1])), '1.0.0', name='violet-lamps')"
-    )
-    bundles = []
-    for name, environment in (
-        ("one", {"PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo", "LC_ALL": "C"}),
-        ("two", {"PYTHONHASHSEED": "2", "TZ": "America/Lima", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "0"}),
-    ):
-        folder = fill_folder(tmp_path / name / "folder").root
-        subprocess.run(
-            [sys.executable, "-c", script, folder.name],
-            cwd=folder.parent,
-            env={**os.environ, **environment},
-            check=True,
-            capture_output=True,
-        )
-        bundles.append(file_contents(folder / "releases/violet-lamps-1.0.0"))
-    assert bundles[0] == bundles[1]
-    assert {"MANIFEST.json", "SHA256SUMS", "croissant.json"} < bundles[0].keys()
 
 
 def test_a_model_with_a_version_behind_an_at_sign_is_no_address(tmp_path: Path) -> None:

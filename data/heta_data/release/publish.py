@@ -17,6 +17,7 @@ from heta_data.errors import ReleaseBlocked
 from heta_data.release.card import BANNER, SUMMARY
 from heta_data.release.check import check_release
 from heta_data.release.manifest import Manifest, sha256
+from heta_data.whole import written_whole
 
 Place = Literal["hub", "zenodo"]
 _LICENCES = {
@@ -80,14 +81,13 @@ def _zenodo(bundle: Path, manifest: Manifest, out: Path) -> Sending:
     archive, described = out / f"{bundle.name}.zip", out / f"{bundle.name}.json"
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"metadata": _metadata(manifest)}, indent=2, ensure_ascii=False) + "\n"
-    _write(described, text.encode("utf-8"))
-    partial = archive.with_suffix(".part")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
+    with written_whole(described) as file:
+        file.write(text.encode("utf-8"))
+    with written_whole(archive) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
         for name, content in _contents(bundle):
             entry = zipfile.ZipInfo(f"{bundle.name}/{name}", _DAY_ONE)
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             packed.writestr(entry, content)
-    partial.replace(archive)
     files = tuple((path.name, path.stat().st_size, sha256(path.read_bytes())) for path in (archive, described))
     missing = [] if manifest.creators else ["[release] creators: Zenodo asks for at least one"]
     missing += [] if manifest.date else ["[release] date: Zenodo takes the day of the upload"]
@@ -121,9 +121,3 @@ def _contents(bundle: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(bundle.rglob("*")):
         if path.is_file():
             yield path.relative_to(bundle).as_posix(), path.read_bytes()
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_suffix(".part")
-    partial.write_bytes(content)
-    partial.replace(path)

@@ -1,8 +1,6 @@
 """An empty submission for a release: whoever fills it in sends it back."""
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from operator import attrgetter
 from pathlib import Path
@@ -17,6 +15,7 @@ from heta_data.errors import RecordError
 from heta_data.record_file import RecordFile
 from heta_data.records import WHOLE_ANSWER, AttributionRecord, Item, Role
 from heta_data.submission.bundle import Release
+from heta_data.whole import written_whole
 
 Unit = Literal["token", "word", "sentence"]
 _SHOWN: tuple[Role, ...] = ("evidence", "distractor", "question", "other")
@@ -108,18 +107,11 @@ def _write(out: Path, header: dict[str, Any], items: Iterable[dict[str, Any]]) -
         raise InputError(f"{out}: is there already, and may hold scores; choose another name")
     count = 0
     try:
-        handle, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(_line(header))
-                for item in items:
-                    file.write(_line(item))
-                    count += 1
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, out)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with written_whole(out) as file:
+            file.write(_line(header).encode("utf-8"))
+            for item in items:
+                file.write(_line(item).encode("utf-8"))
+                count += 1
     except OSError as error:
         raise InputError(f"{out}: cannot be written: {error.strerror}; give another place with --out") from None
     return count

@@ -1,8 +1,6 @@
 """Reading the files of results, all figures over the whole benchmark and of single items what is asked for; writing."""
 
-import os
 import re
-import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from heta_data.jsonl import parse_line, read_records
 from heta_data.opinions import Opinion
 from heta_data.records import MetricResult
 from heta_data.sealing import check_seal
+from heta_data.whole import written_whole
 from heta_data.workspace import Workspace
 from heta_evaluation.judge.report import JudgeReport, judge_settings, read_report
 from heta_evaluation.summary import MAIN
@@ -96,15 +95,8 @@ def write_whole(path: Path, content: str | bytes, option: str) -> Path:
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with written_whole(path) as file:
+            file.write(data)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}; give another place with {option}") from None
     return path

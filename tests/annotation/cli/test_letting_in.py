@@ -35,8 +35,9 @@ def test_everybody_is_told_of_once_and_it_ends_with_the_last(capsys: pytest.Capt
     assert next(later, None) is None
 
 
-def test_where_nobody_waits_nothing_is_pushed_again() -> None:
+def test_where_nobody_waits_nothing_is_pushed_again(capsys: pytest.CaptureFixture[str]) -> None:
     def never() -> Any:
         raise AssertionError("pushed although nobody waits")
 
     let_in(never, [ARM, replace(ARM, waiting={"a03": DECLINED})], 0)
+    assert capsys.readouterr().out == ""
